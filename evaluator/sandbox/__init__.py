@@ -1,0 +1,1 @@
+"""What a candidate process may do: one file a member, weakest first."""

@@ -1,0 +1,1 @@
+"""The tasks an optimizer can be scored on, one file each."""

@@ -1,0 +1,1 @@
+"""Operators that make a child from parents, one file each."""

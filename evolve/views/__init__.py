@@ -1,0 +1,1 @@
+"""What people look at: terminal views and the lineage page."""
