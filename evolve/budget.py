@@ -1,0 +1,93 @@
+"""How long a run may go on: running time, births and trials, whichever ends first. Pure functions of numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+DEFAULT_SECONDS = 300.0
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run has used so far.
+
+    Attributes:
+        seconds: Running time over all processes of the run, pauses between them left out.
+        births: Programs made by operators.
+        trials: Trials written or under way.
+    """
+
+    seconds: float
+    births: int
+    trials: int
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Upper bounds; None means unbounded.
+
+    Attributes:
+        seconds: Running time.
+        births: Programs made by operators.
+        trials: Trials.
+    """
+
+    seconds: float | None = None
+    births: int | None = None
+    trials: int | None = None
+
+    @classmethod
+    def of(cls, seconds: float | None, births: int | None, trials: int | None) -> Budget:
+        """The budget a user asked for; five minutes when nothing was asked."""
+        if seconds is None and births is None and trials is None:
+            return cls(seconds=DEFAULT_SECONDS)
+        return cls(seconds, births, trials)
+
+    def allows_trial(self, spent: Spent) -> bool:
+        """Whether one more trial may start."""
+        return (self.seconds is None or spent.seconds < self.seconds) and (
+            self.trials is None or spent.trials < self.trials
+        )
+
+    def allows_birth(self, spent: Spent) -> bool:
+        """Whether one more birth may be tried."""
+        return self.allows_trial(spent) and (self.births is None or spent.births < self.births)
+
+    def left(self, spent: Spent) -> str:
+        """What is left, for people."""
+        parts = []
+        if self.seconds is not None:
+            parts.append(f"{max(0.0, self.seconds - spent.seconds):.0f} s")
+        if self.births is not None:
+            parts.append(f"{max(0, self.births - spent.births)} births")
+        if self.trials is not None:
+            parts.append(f"{max(0, self.trials - spent.trials)} trials")
+        return ", ".join(parts) or "unbounded"
+
+    def fraction_left(self, spent: Spent) -> float:
+        """The smallest share left of any bound, in [0, 1]; 1 when unbounded."""
+        shares = [
+            1 - used / bound
+            for used, bound in (
+                (spent.seconds, self.seconds),
+                (spent.births, self.births),
+                (spent.trials, self.trials),
+            )
+            if bound
+        ]
+        return max(0.0, min(shares, default=1.0))
+
+
+def seconds_from_text(text: str) -> float:
+    """Seconds from "90", "90s", "5m", "1.5h" or "2d".
+
+    Raises:
+        ValueError: The text is not a positive duration; the message says what was expected.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text)
+    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+    if seconds <= 0:
+        raise ValueError(f"expected a positive duration such as 90s, 5m, 1.5h or 2d, got {text!r}")
+    return seconds
