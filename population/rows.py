@@ -42,6 +42,7 @@ class ProgramRow:
         moves: Hyperparameters changed, for operators that adapt to what has worked.
         name: File stem for seed and added programs, else "".
         elapsed: Running time of the run when it was written, in seconds.
+        seq: Place in the one order of all rows of the run (programs, trials and events together), from 1.
     """
 
     id: int
@@ -56,6 +57,7 @@ class ProgramRow:
     moves: tuple[Move, ...] = ()
     name: str = ""
     elapsed: float = 0.0
+    seq: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class TrialRow:
         curve: (step, loss) pairs.
         measures: Behaviour measures (smoke rung).
         elapsed: Running time of the run when it was written, in seconds.
+        seq: Place in the one order of all rows of the run (programs, trials and events together), from 1.
     """
 
     id: int
@@ -93,6 +96,7 @@ class TrialRow:
     curve: tuple[tuple[int, float], ...] = ()
     measures: Mapping[str, float | str] = field(default_factory=dict)
     elapsed: float = 0.0
+    seq: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,12 +108,14 @@ class EventRow:
         kind: A short word: "attempt", "planned", "migration", "promotion", "session", ...
         data: JSON-able details.
         elapsed: Running time of the run when it was written, in seconds.
+        seq: Place in the one order of all rows of the run (programs, trials and events together), from 1.
     """
 
     id: int
     kind: str
     data: Mapping[str, Any]
     elapsed: float = 0.0
+    seq: int = 0
 
 
 @dataclass(frozen=True)
