@@ -1,0 +1,173 @@
+"""Runs operators in a process of their own, one variation at a time.
+
+Sources under selection pressure can hang or crash a parser; then this process dies, not the engine. What crosses the
+pipe is made by our own code on both sides. This module must not know the store or the population's state.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from evolve.chance import stream
+from evolve.operators.base import Child, NoVariationError, Tried
+
+WALL_SECONDS = 60.0
+"""Backstop for one variation; operators need some 10 ms."""
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What is asked of an operator.
+
+    Attributes:
+        attempt: Running number of the attempt; with the run's rng_seed it decides all chance.
+        operator: Name of the operator.
+        sources: The parents' texts, the main parent first.
+        tried: Recent moves of the run, oldest first.
+    """
+
+    attempt: int
+    operator: str
+    sources: tuple[str, ...]
+    tried: tuple[Tried, ...]
+
+
+@dataclass(frozen=True)
+class Varied:
+    """What came of it.
+
+    Attributes:
+        child: The child, or None.
+        digest: Identity of the child's genome, or "".
+        reason: Why there is no child, or "".
+        seconds: CPU time of the operator's own work.
+    """
+
+    child: Child | None
+    digest: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+
+
+def vary(run_rng_seed: int, variation: Variation) -> Varied:
+    """Apply an operator; a pure function of its arguments (the seconds aside)."""
+    from evolve.operators import get_operator
+    from population.genome import GenomeError, digest
+
+    start = time.process_time()
+    rng = stream(run_rng_seed, "vary", variation.attempt)
+    try:
+        child = get_operator(variation.operator).vary(variation.sources, rng, variation.tried)
+        identity = digest(child.source)
+    except NoVariationError as error:
+        return Varied(None, reason=str(error), seconds=time.process_time() - start)
+    except GenomeError as error:
+        return Varied(None, reason=f"the child is no genome: {error}", seconds=time.process_time() - start)
+    return Varied(child, digest=identity, seconds=time.process_time() - start)
+
+
+class VariationWorker:
+    """A process that varies on request. Use as a context manager.
+
+    Attributes:
+        busy: Whether a variation is under way.
+    """
+
+    def __init__(self, run_rng_seed: int) -> None:
+        self._run_rng_seed = run_rng_seed
+        self._deadline: float | None = None
+        self._start()
+
+    @property
+    def busy(self) -> bool:
+        return self._deadline is not None
+
+    def fileno(self) -> int:
+        """Descriptor that becomes readable when a variation has ended."""
+        return self._connection.fileno()
+
+    def submit(self, variation: Variation) -> None:
+        """Begin a variation; `take` gives its result."""
+        assert not self.busy, "one variation at a time"
+        self._deadline = time.monotonic() + WALL_SECONDS
+        try:
+            self._connection.send(variation)
+        except OSError:  # it died while idle, so this is no fault of the source: one fresh start
+            self._restart()
+            self._deadline = time.monotonic() + WALL_SECONDS
+            self._connection.send(variation)
+
+    def take(self) -> Varied | None:
+        """The result of the variation under way, or None while there is none yet."""
+        if self._deadline is None:
+            return None
+        try:
+            if self._connection.poll(0):
+                varied: Varied = self._connection.recv()
+                self._deadline = None
+                return varied
+        except (EOFError, ConnectionError):
+            self._restart()
+            return Varied(None, reason="the operator's process died on this source")
+        if time.monotonic() > self._deadline:
+            self._restart()
+            return Varied(None, reason=f"the operator took more than {WALL_SECONDS:.0f} s on this source")
+        return None
+
+    def close(self) -> None:
+        """End the process."""
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
+
+    def __enter__(self) -> VariationWorker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")  # the engine may hold threads; never fork it
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, self._run_rng_seed, os.getpid()), daemon=True, name="variation"
+        )
+        self._process.start()
+        theirs.close()
+
+    def _restart(self) -> None:
+        self.close()
+        self._deadline = None
+        self._start()
+
+
+def _serve(connection: Connection, run_rng_seed: int, parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine decides what Ctrl-C means
+    _die_with(parent)
+    while True:
+        try:
+            variation = connection.recv()
+        except (EOFError, ConnectionError):
+            return
+        connection.send(vary(run_rng_seed, variation))
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel end this process when its parent dies (Linux)."""
+    import ctypes
+
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def recent(tried: Sequence[Tried], most: int = 400) -> tuple[Tried, ...]:
+    """The newest moves, oldest first: what an operator is told."""
+    return tuple(tried[-most:])
