@@ -1,0 +1,116 @@
+"""Rows to columns and back. Must not know SQL: names and order of the columns are the store's affair.
+
+Texts of genomes are kept compressed (see `benchmarks/results/scale.md` for what that saves); lists and mappings as
+JSON, in which Python writes a loss that is not finite as NaN or Infinity.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from population.rows import EventRow, Move, ProgramRow, TrialRow
+
+Columns = tuple[Any, ...]
+
+PROGRAM_COLUMNS = "id, seq, elapsed, digest, name, operator, island, birth, component, note, moves"
+TRIAL_COLUMNS = (
+    "id, seq, elapsed, program, rung, rng_seed, fingerprint, outcome, value, reason, stderr, cpu_seconds, "
+    "wall_seconds, curve, measures"
+)
+EVENT_COLUMNS = "id, seq, elapsed, kind, data"
+ESTIMATE_COLUMNS = "program, rung, mean, sd, low, high, n"
+
+
+def to_json(data: Mapping[str, Any] | list[Any]) -> str:
+    """Compact JSON of a mapping or list.
+
+    Raises:
+        TypeError: Something in it has no JSON form.
+    """
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+
+
+def pack(text: str) -> bytes:
+    """The text as UTF-8, deflated; a lone surrogate survives."""
+    return zlib.compress(text.encode("utf-8", "surrogatepass"), 6)
+
+
+def unpack(blob: bytes) -> str:
+    """What `pack` packed."""
+    return zlib.decompress(blob).decode("utf-8", "surrogatepass")
+
+
+def program_columns(row: ProgramRow) -> Columns:
+    """`PROGRAM_COLUMNS` of a program; text and parents have tables of their own."""
+    moves = to_json([[move.component, move.old, move.new] for move in row.moves])
+    fixed = (row.id, row.seq, row.elapsed, row.digest, row.name, row.operator, row.island, row.birth)
+    return (*fixed, row.component, row.note, moves)
+
+
+def program_row(columns: Columns, text: bytes, parents: str | None) -> ProgramRow:
+    """A program from `PROGRAM_COLUMNS`, its packed text, and its parents' ids joined by commas."""
+    id_, seq, elapsed, digest, name, operator, island, birth, component, note, moves = columns
+    return ProgramRow(
+        id=id_,
+        digest=digest,
+        source=unpack(text),
+        operator=operator,
+        island=island,
+        birth=birth,
+        parents=parent_ids(parents),
+        component=component,
+        note=note,
+        moves=tuple(Move(*move) for move in json.loads(moves)),
+        name=name,
+        elapsed=elapsed,
+        seq=seq,
+    )
+
+
+def parent_ids(joined: str | None) -> tuple[int, ...]:
+    """Ids out of SQL's `group_concat`."""
+    return tuple(map(int, joined.split(","))) if joined else ()
+
+
+def trial_columns(row: TrialRow) -> Columns:
+    """`TRIAL_COLUMNS` of a trial."""
+    who = (row.id, row.seq, row.elapsed, row.program, row.rung, row.rng_seed, row.fingerprint)
+    what = (row.outcome, row.value, row.reason, row.stderr, row.cpu_seconds, row.wall_seconds)
+    return (*who, *what, to_json(list(row.curve)), to_json(dict(row.measures)))
+
+
+def trial_row(columns: Columns) -> TrialRow:
+    """A trial from `TRIAL_COLUMNS`."""
+    id_, seq, elapsed, program, rung, rng_seed, fingerprint, outcome, value, reason, stderr = columns[:11]
+    cpu_seconds, wall_seconds, curve, measures = columns[11:]
+    return TrialRow(
+        id=id_,
+        program=program,
+        rung=rung,
+        rng_seed=rng_seed,
+        fingerprint=fingerprint,
+        outcome=outcome,
+        value=value,
+        reason=reason,
+        stderr=stderr,
+        cpu_seconds=cpu_seconds,
+        wall_seconds=wall_seconds,
+        curve=tuple((step, loss) for step, loss in json.loads(curve)),
+        measures=json.loads(measures),
+        elapsed=elapsed,
+        seq=seq,
+    )
+
+
+def event_columns(row: EventRow) -> Columns:
+    """`EVENT_COLUMNS` of an event."""
+    return (row.id, row.seq, row.elapsed, row.kind, to_json(dict(row.data)))
+
+
+def event_row(columns: Columns) -> EventRow:
+    """An event from `EVENT_COLUMNS`."""
+    id_, seq, elapsed, kind, data = columns
+    return EventRow(id=id_, kind=kind, data=json.loads(data), elapsed=elapsed, seq=seq)
