@@ -1,1 +1,1 @@
-"""Seed programs: one self-contained optimizer a file, read as text by the engine and imported only by tests."""
+"""Seed programs: one self-contained optimizer a file, read as text by the engine; only tests import them."""
