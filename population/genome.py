@@ -1,0 +1,185 @@
+"""The genome: one self-contained optimizer source, its identity, and the only ways in which it is parsed.
+
+Identity is a digest over a canonical form of our own rather than `ast.unparse`, whose output differs between
+Python 3.11, 3.12 and 3.13. This module must not run a genome or know what its parts mean, nor import torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import libcst
+
+MAX_BYTES = 64 << 10
+"""Largest genome, in bytes of UTF-8."""
+
+MAX_DEPTH = 120
+"""Deepest nesting of a genome's syntax tree: beyond some hundred levels libcst overflows or hangs."""
+
+_DIGEST_CHARACTERS = 20
+
+_NO_MEANING = frozenset({"ctx", "kind", "type_comment", "type_ignores", "simple", "lineno", "col_offset"})
+"""Fields that record spelling, or repeat what the position in the tree already says."""
+
+
+class GenomeError(ValueError):
+    """A source text that cannot be a genome; the message says what is wrong and where."""
+
+
+def parse(source: str) -> ast.Module:
+    """The syntax tree of a genome, after every check that makes it safe to hand to other parsers.
+
+    Raises:
+        GenomeError: The text is too large, holds NUL bytes, does not compile, or is nested too deeply.
+    """
+    _check_text(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            compile(source, "<genome>", "exec", dont_inherit=True)
+            tree = ast.parse(source, "<genome>")
+    except SyntaxError as error:
+        where = f" at line {error.lineno}" if error.lineno else ""
+        raise GenomeError(f"the genome is not valid Python{where}: {error.msg}") from error
+    except (MemoryError, RecursionError) as error:
+        raise GenomeError("the genome is nested too deeply for Python's own compiler; flatten it") from error
+    except ValueError as error:
+        raise GenomeError(f"the genome does not compile: {error}") from error
+    depth = _depth(tree)
+    if depth > MAX_DEPTH:
+        raise GenomeError(
+            f"the genome is nested {depth} levels deep, at most {MAX_DEPTH} are allowed; flatten it"
+        )
+    return tree
+
+
+def module(source: str) -> libcst.Module:
+    """The concrete syntax tree (formatting and comments kept) of a genome that passed `parse`.
+
+    Raises:
+        GenomeError: As `parse`, or libcst does not know the syntax.
+    """
+    import libcst
+
+    parse(source)
+    try:
+        return libcst.parse_module(source)
+    except (libcst.ParserSyntaxError, RecursionError) as error:
+        raise GenomeError(f"libcst cannot parse the genome: {error}") from error
+
+
+def digest(source: str) -> str:
+    """Identity of a genome: 20 hexadecimal characters of the SHA-256 of its canonical form.
+
+    Two sources have one digest if they differ only in formatting, comments, docstrings, redundant
+    parentheses, quotes or the spelling of a number. Names and order count. Equal on every supported Python.
+
+    Raises:
+        GenomeError: As `parse`.
+    """
+    form = hashlib.sha256()
+    for part in _canonical(parse(source)):
+        form.update(part.encode("utf-8", "surrogatepass"))
+    return form.hexdigest()[:_DIGEST_CHARACTERS]
+
+
+def _check_text(source: str) -> None:
+    try:
+        size = len(source.encode())
+    except UnicodeEncodeError as error:
+        raise GenomeError("the genome holds lone surrogates and cannot be written as UTF-8") from error
+    if size > MAX_BYTES:
+        raise GenomeError(f"the genome has {size} bytes, at most {MAX_BYTES} are allowed; cut it down")
+    if "\0" in source:
+        raise GenomeError("the genome holds a NUL character; it must be plain text")
+    if source.startswith("\ufeff"):
+        raise GenomeError("the genome starts with a byte order mark; save it as UTF-8 without one")
+
+
+def _depth(tree: ast.AST) -> int:
+    """Levels of the tree, counted without recursion."""
+    depth, level = 0, [tree]
+    while level:
+        depth += 1
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return depth
+
+
+def _canonical(value: object) -> Iterator[str]:
+    """The canonical form, piece by piece: fields labelled, empty ones left out, string lengths given."""
+    match value:
+        case ast.JoinedStr():
+            yield from _f_string(value)
+        case ast.Constant():
+            yield from _constant(value.value)
+        case ast.AST():
+            yield f"({type(value).__name__}"
+            for name in sorted(value._fields):
+                field = getattr(value, name, None)
+                if name == "level" and field == 0:
+                    field = None
+                if name == "body" and isinstance(field, list):
+                    field = [line for line in field if not _says_nothing(line)]
+                if name not in _NO_MEANING and field is not None and field != []:
+                    yield f" {name}="
+                    yield from _canonical(field)
+            yield ")"
+        case list():
+            yield "["
+            for item in value:
+                yield from _canonical(item)
+                yield ","
+            yield "]"
+        case _:
+            yield from _constant(value)
+
+
+def _constant(value: object) -> Iterator[str]:
+    """A constant with its type; the repr of int, float, complex and bytes is the same on every Python."""
+    if isinstance(value, str):
+        yield f"str{len(value)}:{value}"
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield f"int:{value:x}"  # in decimal, Python refuses to print very long integers
+    else:
+        yield f"{type(value).__name__}:{value!r}"
+
+
+def _f_string(node: ast.JoinedStr) -> Iterator[str]:
+    """An f-string; Python versions differ in how they cut its constant text into pieces."""
+    parts: list[str | ast.expr] = []
+    for piece in node.values:
+        if isinstance(piece, ast.Constant) and isinstance(piece.value, str):
+            if parts and isinstance(parts[-1], str):
+                parts[-1] += piece.value
+            elif piece.value:
+                parts.append(piece.value)
+        else:
+            parts.append(piece)
+    if all(isinstance(part, str) for part in parts):
+        yield from _constant("".join(part for part in parts if isinstance(part, str)))
+        return
+    yield "(JoinedStr"
+    for part in parts:
+        yield " "
+        if isinstance(part, ast.FormattedValue):
+            yield f"({part.conversion} "
+            yield from _canonical(part.value)
+            if part.format_spec is not None:
+                yield ":"
+                yield from _canonical(part.format_spec)
+            yield ")"
+        else:
+            yield from _canonical(part)
+    yield ")"
+
+
+def _says_nothing(node: object) -> bool:
+    """Docstrings, other strings standing alone, and `pass`."""
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return isinstance(node, ast.Pass)
