@@ -1,6 +1,6 @@
 """Rows to columns and back. Must not know SQL: names and order of the columns are the store's affair.
 
-Texts of genomes are kept compressed (see `benchmarks/results/scale.md` for what that saves); lists and mappings as
+Texts of genomes are kept compressed (`benchmarks/results/scale.md` shows what that saves); lists and mappings as
 JSON, in which Python writes a loss that is not finite as NaN or Infinity.
 """
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a stored run. Import-light, so that the command line can catch it without the store."""
+"""What can go wrong with a stored run. Must not import the store: the CLI catches these without it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class StoreError(Exception):
-    """A run's database cannot be used as asked; the message says what was expected, what came and what to do."""
+    """A run's database cannot be used as asked; the message says what is wrong and what to do."""
 
 
 class UnknownProgramError(StoreError):

@@ -1,4 +1,4 @@
-"""What reading commands ask of a run, as SQL text, and the records of the answers. Must not open a database."""
+"""What reading commands ask of a run, as SQL, and the records of the answers. Must not open a database."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Listed(NamedTuple):
         note: What was done to it.
         digest: Identity of the genome.
         elapsed: Running time of the run at its birth, in seconds.
-        outcome: "finished" when all its trials so far did (lost ones aside), else how the first that failed ended;
-            "" while it has none.
+        outcome: "finished" when all its trials so far did (lost ones aside), else how the first that failed
+            ended; "" while it has none.
         trials: Trials that ended, lost ones aside, on all rungs.
         finished: How many of them finished.
         mean: Posterior mean on the listing's rung, None without an estimate; likewise the four below.
@@ -112,8 +112,9 @@ def listing_sql(
     }
     where = " AND ".join(text for text, value in filters.items() if value is not None)
     sql = f"""
-        SELECT p.id, p.name, p.operator, p.island, p.birth, {PARENTS}, p.component, p.note, p.digest, p.elapsed,
-            {_OUTCOME}, coalesce(t.ended, 0), coalesce(t.finished, 0), e.mean, e.sd, e.low, e.high, e.n
+        SELECT p.id, p.name, p.operator, p.island, p.birth, {PARENTS}, p.component, p.note, p.digest,
+            p.elapsed, {_OUTCOME}, coalesce(t.ended, 0), coalesce(t.finished, 0),
+            e.mean, e.sd, e.low, e.high, e.n
         FROM programs p
         LEFT JOIN estimates e ON e.rung = :rung AND e.program = p.id
         LEFT JOIN (SELECT program, sum(outcome <> 'lost') AS ended, sum(outcome = 'finished') AS finished

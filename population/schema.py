@@ -1,6 +1,6 @@
 """The shape of a run's database, its migrations, and how a connection to it is opened.
 
-A change of the database is a new function at the end of this file's migrations, never an edit of an old one. This
+A change of the database is a new function after this file's last migration, never an edit of an old one. This
 module must not know what rows mean: that is the store's.
 """
 
@@ -31,7 +31,7 @@ migrations = Migrations("evolve")
 def _tables(db: Database) -> None:
     """The tables of a run.
 
-    The text of a genome has a table of its own, so that whoever lists 100,000 programs does not read 100,000 texts.
+    The text of a genome has a table of its own, so that a listing of 100,000 programs reads no text.
     """
     statements = (
         "CREATE TABLE runs (id INTEGER PRIMARY KEY, config TEXT NOT NULL)",
@@ -130,10 +130,10 @@ def open_writer(path: Path) -> Database:
 def open_reader(path: Path) -> Database:
     """Opens a database for reading only; a writer may be at work.
 
-    SQLite needs the files `-wal` and `-shm` beside a database in WAL mode. Where they are missing and the folder
-    cannot be written, there is nothing to coordinate with: a database without a log is read as it stands, one with
-    a log (a killed writer's, in an archived copy) is read from a temporary copy of both, because SQLite would
-    otherwise leave the log's rows out.
+    SQLite wants the files `-wal` and `-shm` beside a database in WAL mode. Where they are missing and the
+    folder cannot be written, no writer is there to coordinate with: a database without a log is read as it
+    stands, one with a log (left by a killed writer) from a temporary copy of both, because SQLite would leave
+    the log's rows out.
 
     Raises:
         StoreError: As `open_writer`, or of an older schema.
@@ -158,8 +158,8 @@ def open_reader(path: Path) -> Database:
             _check_version(db, path)
             if migrations.pending(db):
                 raise StoreError(
-                    f"{path} was written by an older version of evolve; expected schema {known_versions()[-1]}. "
-                    "A writing command such as `evolve resume` brings it up to date, then read it again."
+                    f"{path} was written by an older version of evolve; this one reads schema "
+                    f"{known_versions()[-1]}. `evolve resume` brings it up to date, then read it again."
                 )
         except BaseException:
             db.close()
@@ -192,7 +192,7 @@ def _reader(path: Path, query: str) -> Database:
 
 
 def _copied_reader(path: Path, log: Path) -> Database:
-    """Reads a copy of database and log; the files vanish from the folder at once, open connections keep them."""
+    """Reads a copy of database and log; its files lose their names at once, the connection keeps them."""
     with tempfile.TemporaryDirectory(prefix="evolve-read-") as folder:
         copy = Path(folder) / path.name
         for original, target in ((path, copy), (log, log_of(copy))):
@@ -203,7 +203,7 @@ def _copied_reader(path: Path, log: Path) -> Database:
 
 
 def _tune(db: Database) -> None:
-    """One file sync per checkpoint, none per commit: a killed process loses nothing, a power cut the last commits."""
+    """One sync per checkpoint, none per commit: a kill loses nothing, a power cut maybe the last commits."""
     db.execute("PRAGMA journal_mode = WAL").fetchone()
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA foreign_keys = ON")
@@ -222,8 +222,8 @@ def _check_header(path: Path) -> None:
         raise StoreError(f"Cannot read {path}: {error.strerror}. Check its permissions and path.") from error
     if header != b"SQLite format 3\x00":
         raise StoreError(
-            f"{path} is not an SQLite database (it begins with {header!r}). It may have been overwritten or cut "
-            "off; restore it from a copy."
+            f"{path} is not an SQLite database (it begins with {header!r}). It may have been overwritten or "
+            "cut off; restore it from a copy."
         )
 
 
@@ -237,23 +237,23 @@ def _check_version(db: Database, path: Path) -> None:
     unknown = [name for name in applied if name not in known]
     if unknown:
         raise StoreError(
-            f"{path} was written by a newer version of evolve (schema {unknown[-1]}; this version knows up to "
-            f"{known[-1]}). Update evolve to read it."
+            f"{path} was written by a newer version of evolve (schema {unknown[-1]}; this version knows "
+            f"up to {known[-1]}). Update evolve to read it."
         )
 
 
 _ADVICE = {
     "SQLITE_FULL": "The disk is full: nothing of this commit was kept, all before it was. Free space, then "
     "`evolve resume`.",
-    "SQLITE_CORRUPT": "The file is damaged. Restore it from a copy, or save what is readable with `sqlite3 FILE "
-    ".recover`.",
+    "SQLITE_CORRUPT": "The file is damaged. Restore it from a copy, or save what is readable with "
+    "`sqlite3 FILE .recover`.",
     "SQLITE_NOTADB": "The file is damaged or no SQLite database. Restore it from a copy.",
     "SQLITE_BUSY": "Another process holds the database. Wait for it, or end the other writing command.",
     "SQLITE_READONLY": "The file or its folder cannot be written. Check permissions.",
     "SQLITE_CANTOPEN": "The file or its folder cannot be opened. Check that it exists and its permissions.",
     "SQLITE_IOERR": "The disk reported an error. Check the disk and free space, then `evolve resume`.",
-    "SQLITE_CONSTRAINT": "A row breaks a rule of the store (append-only, unique ids, digests and trials, known "
-    "parents, a value exactly when finished).",
+    "SQLITE_CONSTRAINT": "A row breaks a rule of the store (append-only, unique ids, digests and trials, "
+    "known parents, a value exactly when finished).",
 }
 
 

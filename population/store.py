@@ -1,8 +1,8 @@
 """One run in one SQLite file: rows are appended, never changed, and read back in order.
 
 Invariants:
-- Runs, programs, parents, trials and events are append-only; the database refuses anything else. Estimates are
-  derived from trials and may be overwritten or rebuilt.
+- Runs, programs, parents, trials and events are append-only; the database refuses anything else. Estimates
+  are derived from trials and may be overwritten or rebuilt.
 - One process writes (the engine, which gives the ids and holds the run's lock); any number read meanwhile.
 - What `commit` has left without an error survives a kill at any moment; what raised inside it left no trace.
 
@@ -46,9 +46,14 @@ _INSERT_TRIAL = _insert("trials", codec.TRIAL_COLUMNS)
 _INSERT_EVENT = _insert("events", codec.EVENT_COLUMNS)
 _PUT_ESTIMATE = (
     _insert("estimates", codec.ESTIMATE_COLUMNS)
-    + " ON CONFLICT (rung, program) DO UPDATE SET mean = excluded.mean, sd = excluded.sd, low = excluded.low, "
-    "high = excluded.high, n = excluded.n"
+    + " ON CONFLICT (rung, program) DO UPDATE SET mean = excluded.mean, sd = excluded.sd, "
+    "low = excluded.low, high = excluded.high, n = excluded.n"
 )
+
+
+def _is_id(text: str) -> bool:
+    """Whether the text is a number that SQLite can hold."""
+    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 class Store:
@@ -107,8 +112,8 @@ class Store:
             write: Open for appending (and bring an older schema up to date); the caller holds the run's lock.
 
         Raises:
-            StoreError: Missing, not a database, corrupt, not a run, of a newer schema, or of an older one opened
-                for reading only.
+            StoreError: Missing, not a database, corrupt, not a run, of a newer schema, or of an older one
+                opened for reading only.
         """
         return cls(path, schema.open_writer(path) if write else schema.open_reader(path))
 
@@ -135,19 +140,15 @@ class Store:
         Raises:
             StoreError: A row breaks a rule, the disk is full, or another process is writing.
         """
-        connection = self._db.conn
-        if connection.in_transaction:
+        if self._db.conn.in_transaction:
             yield
             return
-        with schema.translated(self.path):
-            connection.execute("BEGIN IMMEDIATE")
+        self._execute("BEGIN IMMEDIATE")
         try:
             yield
-            with schema.translated(self.path):
-                connection.execute("COMMIT")
+            self._execute("COMMIT")
         except BaseException:
-            if connection.in_transaction:  # a full disk may have ended it already
-                connection.execute("ROLLBACK")
+            self._roll_back()
             raise
 
     def append_program(self, program: ProgramRow) -> None:
@@ -166,8 +167,8 @@ class Store:
         """Adds a trial.
 
         Raises:
-            StoreError: Its id is taken, its program unknown, the same trial is there already and was not lost, or
-                it has a value without having finished, or none although it has.
+            StoreError: Its id is taken, its program unknown, the same trial is there and was not lost, or
+                it has a value without having finished, or finished without one.
         """
         self._execute(_INSERT_TRIAL, codec.trial_columns(trial))
 
@@ -213,7 +214,8 @@ class Store:
         """Estimates by rung and program, all or those of one rung, of one program, or of both."""
         wanted = {"rung": rung, "program": program}
         where = " AND ".join(f"{name} = :{name}" for name, value in wanted.items() if value is not None)
-        sql = f"SELECT {codec.ESTIMATE_COLUMNS} FROM estimates {'WHERE ' + where if where else ''} ORDER BY rung, program"
+        where = f"WHERE {where}" if where else ""
+        sql = f"SELECT {codec.ESTIMATE_COLUMNS} FROM estimates {where} ORDER BY rung, program"
         return (EstimateRow(*row) for row in self._rows(sql, wanted))
 
     # Finding programs
@@ -236,15 +238,14 @@ class Store:
         return None if row is None else self.program(row[0])
 
     def resolve(self, text: str) -> int:
-        """The id that a user means by an id, the beginning of a digest, or the name of a seed or added program.
+        """The id a user means by an id, the beginning of a digest, or the name of a seed or added program.
 
         Raises:
             UnknownProgramError: Nothing, or more than one program, goes by it; near matches are named.
         """
         text = text.strip()
-        if text.isascii() and text.isdigit() and len(text) < 19:
-            if self._one("SELECT 1 FROM programs WHERE id = ?", (int(text),)):
-                return int(text)
+        if _is_id(text) and self._one("SELECT 1 FROM programs WHERE id = ?", (int(text),)):
+            return int(text)
         named = self._ids("SELECT id FROM programs WHERE name = ? AND name <> '' ORDER BY id LIMIT 9", text)
         found = named or (self._by_prefix(text) if text else [])
         if len(found) == 1:
@@ -302,7 +303,7 @@ class Store:
     def best(self, rung: str, k: int = 1, *, seeds_only: bool = False) -> list[EstimateRow]:
         """The programs with the lowest posterior means on a rung, best first.
 
-        A program with a failed trial on the rung is left out: it would be rewarded for dying on the bad rng_seeds.
+        A program with a failed trial on the rung is left out: it must not gain by dying on the bad rng_seeds.
 
         Args:
             rung: Name of the rung.
@@ -344,7 +345,7 @@ class Store:
         sql, filters = queries.listing_sql(order, island, operator, outcome)
         page = {"rung": rung, "limit": -1 if limit is None else limit, "offset": offset}
         for row in self._rows(sql, {**filters, **page}):
-            yield Listed(*row[:5], codec.parent_ids(row[5]), *row[6:])
+            yield Listed._make((*row[:5], codec.parent_ids(row[5]), *row[6:]))
 
     def last_elapsed(self) -> float:
         """Running time of the run when its last row was written, in seconds; 0 for an empty run."""
@@ -353,9 +354,13 @@ class Store:
 
     # Inside
 
-    def _execute(self, sql: str, parameters: tuple[Any, ...]) -> None:
+    def _execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> None:
         with schema.translated(self.path):
             self._db.conn.execute(sql, parameters)
+
+    def _roll_back(self) -> None:
+        if self._db.conn.in_transaction:  # a full disk may have ended it already
+            self._execute("ROLLBACK")
 
     def _rows(
         self, sql: str, parameters: Mapping[str, Any] | tuple[Any, ...] = ()
@@ -382,7 +387,7 @@ class Store:
         near = difflib.get_close_matches(text, names, n=4, cutoff=0.4)
         last = self._one("SELECT max(id) FROM programs")
         highest = (last and last[0]) or 0
-        if text.isascii() and text.isdigit():
+        if _is_id(text):
             near += [
                 str(id) for id in self._ids("SELECT id FROM programs ORDER BY abs(id - ?) LIMIT 3", int(text))
             ]
@@ -390,8 +395,8 @@ class Store:
             near += [f"{id}" for id in self._by_prefix(text[:3])[:3]]
         hint = f" Near matches: {', '.join(near)}." if near else ""
         return UnknownProgramError(
-            f"No program goes by {text!r}: expected an id from 1 to {highest}, the beginning of a digest, or the "
-            f"name of a seed program.{hint}",
+            f"No program goes by {text!r}: expected an id from 1 to {highest}, the beginning of a digest, or "
+            f"the name of a seed program.{hint}",
             text,
             near,
         )
