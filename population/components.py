@@ -258,10 +258,10 @@ def _init_rules(tree: ast.Module, names: _Names) -> Iterator[Component]:
     The functions among the init rules are found with the other definitions; here come the calls inside them.
     """
     recipe = _recipe(tree)
-    for node in recipe.body if recipe else ():
-        call = _initializer(node)
+    for statement in recipe.body if recipe else ():
+        call = _initializer(statement)
         if call is not None:
-            yield Component(Kind.INIT_RULE, names(f"recipe.init.{call}"), *_lines(node))
+            yield Component(Kind.INIT_RULE, names(f"recipe.init.{call}"), *_lines(statement))
     for function in _init_functions(tree):
         for node in _in_order(function):
             rule = _initializer(node) if isinstance(node, ast.Expr) else None
@@ -335,7 +335,7 @@ def _is_group(node: ast.AST) -> bool:
 
 def _short(node: ast.expr) -> str:
     text = ast.unparse(node)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _in_order(node: ast.AST) -> Iterator[ast.AST]:
