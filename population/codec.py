@@ -1,7 +1,7 @@
 """Rows to columns and back. Must not know SQL: names and order of the columns are the store's affair.
 
-Texts of genomes are kept compressed (`benchmarks/results/scale.md` shows what that saves); lists and mappings as
-JSON, in which Python writes a loss that is not finite as NaN or Infinity.
+Genomes are kept compressed (`benchmarks/results/scale.md` shows what that saves); lists and mappings
+as JSON, in which Python writes a loss that is not finite as NaN or Infinity.
 """
 
 from __future__ import annotations

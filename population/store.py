@@ -11,28 +11,19 @@ The store must not know what an operator, an estimate or an outcome means: it ke
 
 from __future__ import annotations
 
-import difflib
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
-from sqlite_utils import Database
-
-from population import codec, queries, schema
+from population import codec, database
 from population.errors import StoreError, UnknownProgramError
 from population.queries import Listed, Summary
+from population.reader import Reader
 from population.rows import EstimateRow, EventRow, ProgramRow, TrialRow
 
 __all__ = ["Listed", "Store", "StoreError", "Summary", "UnknownProgramError"]
-
-_SELECT_PROGRAM = (
-    "SELECT "
-    + ", ".join(f"p.{column}" for column in codec.PROGRAM_COLUMNS.split(", "))
-    + f", s.text, {queries.PARENTS} FROM programs p JOIN sources s ON s.program = p.id"
-)
 
 
 def _insert(table: str, columns: str) -> str:
@@ -51,32 +42,11 @@ _PUT_ESTIMATE = (
 )
 
 
-def _is_id(text: str) -> bool:
-    """Whether the text is a number that SQLite can hold."""
-    return text.isascii() and text.isdigit() and len(text) < 19
-
-
-class Store:
-    """An open run. Make one with `create` or `open`; it is its own context manager.
-
-    Attributes:
-        path: The database file.
-        run: The run's configuration, as given to `create`.
-    """
-
-    def __init__(self, path: Path, db: Database) -> None:
-        self.path = path
-        self._db = db
-        row = self._one("SELECT config FROM runs")
-        if row is None:
-            db.close()
-            raise StoreError(
-                f"{path} holds no run. It cannot be resumed; start a new one with `evolve start`."
-            )
-        self.run: dict[str, Any] = json.loads(row[0])
+class Store(Reader):
+    """An open run. Make one with `create` or `open`; it is its own context manager."""
 
     @classmethod
-    def create(cls, path: Path, run: Mapping[str, Any]) -> Store:
+    def create(cls, path: Path, run: Mapping[str, Any]) -> Self:
         """Makes a new database; it appears under its name only once it is complete.
 
         Args:
@@ -90,21 +60,21 @@ class Store:
             raise StoreError(
                 f"{path} exists already. Resume that run, or start the new one in another folder."
             )
-        draft = path.with_name(path.name + ".new")
         config = codec.to_json(dict(run))
-        for leftover in (draft, schema.log_of(draft)):
-            leftover.unlink(missing_ok=True)
-        db = schema.create(draft)
+        draft = path.with_name(path.name + ".new")
+        draft.unlink(missing_ok=True)
+        database.clear_leftovers(draft)
+        database.clear_leftovers(path)
+        connection = database.create(draft)
         try:
-            with schema.translated(path):
-                db.execute("INSERT INTO runs (id, config) VALUES (1, ?)", (config,))
+            connection.execute("INSERT INTO runs (id, config) VALUES (1, ?)", (config,))
         finally:
-            db.close()
+            connection.close()
         draft.rename(path)
         return cls.open(path, write=True)
 
     @classmethod
-    def open(cls, path: Path, *, write: bool = False) -> Store:
+    def open(cls, path: Path, *, write: bool = False) -> Self:
         """Opens an existing database.
 
         Args:
@@ -115,13 +85,23 @@ class Store:
             StoreError: Missing, not a database, corrupt, not a run, of a newer schema, or of an older one
                 opened for reading only.
         """
-        return cls(path, schema.open_writer(path) if write else schema.open_reader(path))
+        connection = database.open_writer(path) if write else database.open_reader(path)
+        try:
+            return cls(connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return self._connection.path
 
     def close(self) -> None:
         """Closes the connection; safe to call twice."""
-        self._db.close()
+        self._connection.close()
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -129,27 +109,15 @@ class Store:
     ) -> None:
         self.close()
 
-    # Appending
-
-    @contextmanager
-    def commit(self) -> Iterator[None]:
+    def commit(self) -> AbstractContextManager[None]:
         """Makes one transaction of all appends inside it; an exception undoes them all.
 
-        Inside another `commit` it joins the outer one.
+        Inside another `commit` it joins the outer one: let what it raises end that one too.
 
         Raises:
             StoreError: A row breaks a rule, the disk is full, or another process is writing.
         """
-        if self._db.conn.in_transaction:
-            yield
-            return
-        self._execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._execute("COMMIT")
-        except BaseException:
-            self._roll_back()
-            raise
+        return self._connection.transaction()
 
     def append_program(self, program: ProgramRow) -> None:
         """Adds a program, its text and its parents.
@@ -158,10 +126,10 @@ class Store:
             StoreError: Its id, digest or birth is taken, or a parent is unknown or not older.
         """
         with self.commit():
-            self._execute(_INSERT_PROGRAM, codec.program_columns(program))
-            self._execute(_INSERT_SOURCE, (program.id, codec.pack(program.source)))
+            self._connection.execute(_INSERT_PROGRAM, codec.program_columns(program))
+            self._connection.execute(_INSERT_SOURCE, (program.id, codec.pack(program.source)))
             for position, parent in enumerate(program.parents):
-                self._execute(_INSERT_PARENT, (program.id, position, parent))
+                self._connection.execute(_INSERT_PARENT, (program.id, position, parent))
 
     def append_trial(self, trial: TrialRow) -> None:
         """Adds a trial.
@@ -170,7 +138,7 @@ class Store:
             StoreError: Its id is taken, its program unknown, the same trial is there and was not lost, or
                 it has a value without having finished, or finished without one.
         """
-        self._execute(_INSERT_TRIAL, codec.trial_columns(trial))
+        self._connection.execute(_INSERT_TRIAL, codec.trial_columns(trial))
 
     def append_event(self, event: EventRow) -> None:
         """Adds an event.
@@ -178,7 +146,7 @@ class Store:
         Raises:
             StoreError: Its id is taken.
         """
-        self._execute(_INSERT_EVENT, codec.event_columns(event))
+        self._connection.execute(_INSERT_EVENT, codec.event_columns(event))
 
     def put_estimates(self, rows: Iterable[EstimateRow]) -> None:
         """Writes estimates over those of the same program and rung.
@@ -186,217 +154,6 @@ class Store:
         Raises:
             StoreError: A program is unknown or a number is not one.
         """
-        with self.commit(), schema.translated(self.path):
-            self._db.conn.executemany(
-                _PUT_ESTIMATE, ((r.program, r.rung, r.mean, r.sd, r.low, r.high, r.n) for r in rows)
-            )
-
-    # Reading rows, in id order, one at a time
-
-    def programs(self) -> Iterator[ProgramRow]:
-        """All programs."""
-        for *columns, text, parents in self._rows(f"{_SELECT_PROGRAM} ORDER BY p.id"):
-            yield codec.program_row(tuple(columns), text, parents)
-
-    def trials(self, program: int | None = None) -> Iterator[TrialRow]:
-        """All trials, or those of one program."""
-        where = "" if program is None else "WHERE program = :program"
-        sql = f"SELECT {codec.TRIAL_COLUMNS} FROM trials {where} ORDER BY id"
-        return map(codec.trial_row, self._rows(sql, {"program": program}))
-
-    def events(self, kind: str | None = None) -> Iterator[EventRow]:
-        """All events, or those of one kind."""
-        where = "" if kind is None else "WHERE kind = :kind"
-        sql = f"SELECT {codec.EVENT_COLUMNS} FROM events {where} ORDER BY id"
-        return map(codec.event_row, self._rows(sql, {"kind": kind}))
-
-    def estimates(self, rung: str | None = None, program: int | None = None) -> Iterator[EstimateRow]:
-        """Estimates by rung and program, all or those of one rung, of one program, or of both."""
-        wanted = {"rung": rung, "program": program}
-        where = " AND ".join(f"{name} = :{name}" for name, value in wanted.items() if value is not None)
-        where = f"WHERE {where}" if where else ""
-        sql = f"SELECT {codec.ESTIMATE_COLUMNS} FROM estimates {where} ORDER BY rung, program"
-        return (EstimateRow(*row) for row in self._rows(sql, wanted))
-
-    # Finding programs
-
-    def program(self, id: int) -> ProgramRow:
-        """The program of that id.
-
-        Raises:
-            UnknownProgramError: There is none; the nearest ids are named.
-        """
-        row = self._one(f"{_SELECT_PROGRAM} WHERE p.id = ?", (id,))
-        if row is None:
-            raise self._unknown(str(id))
-        *columns, text, parents = row
-        return codec.program_row(tuple(columns), text, parents)
-
-    def by_digest(self, digest: str) -> ProgramRow | None:
-        """The program of that genome, if it is in the run."""
-        row = self._one("SELECT id FROM programs WHERE digest = ?", (digest,))
-        return None if row is None else self.program(row[0])
-
-    def resolve(self, text: str) -> int:
-        """The id a user means by an id, the beginning of a digest, or the name of a seed or added program.
-
-        Raises:
-            UnknownProgramError: Nothing, or more than one program, goes by it; near matches are named.
-        """
-        text = text.strip()
-        if _is_id(text) and self._one("SELECT 1 FROM programs WHERE id = ?", (int(text),)):
-            return int(text)
-        named = self._ids("SELECT id FROM programs WHERE name = ? AND name <> '' ORDER BY id LIMIT 9", text)
-        found = named or (self._by_prefix(text) if text else [])
-        if len(found) == 1:
-            return found[0]
-        if found:
-            near = [str(id) for id in found[:8]]
-            raise UnknownProgramError(
-                f"{text!r} fits more than one program: {', '.join(near)}{' ...' if len(found) > 8 else ''}. "
-                "Give the id or more of the digest.",
-                text,
-                near,
-            )
-        raise self._unknown(text)
-
-    def ancestors(self, id: int) -> list[int]:
-        """Ids of all programs this one descends from, oldest first."""
-        return self._ids(queries.ANCESTORS, id)
-
-    def descendants(self, id: int) -> list[int]:
-        """Ids of all programs that descend from this one, oldest first."""
-        return self._ids(queries.DESCENDANTS, id)
-
-    # Reports
-
-    def summary(self) -> Summary:
-        """Counts of the run, from indexes alone."""
-        born = list(
-            self._rows(
-                "SELECT island, operator, count(*), count(birth) FROM programs GROUP BY island, operator"
-            )
-        )
-        islands: dict[int, int] = {}
-        operators: dict[str, int] = {}
-        for island, operator, count, _ in born:
-            islands[island] = islands.get(island, 0) + count
-            operators[operator] = operators.get(operator, 0) + count
-        outcomes: dict[str, int] = {}
-        rungs: dict[str, dict[str, int]] = {}
-        for rung, outcome, count in self._rows(
-            "SELECT rung, outcome, count(*) FROM trials GROUP BY rung, outcome"
-        ):
-            outcomes[outcome] = outcomes.get(outcome, 0) + count
-            rungs.setdefault(rung, {})[outcome] = count
-        return Summary(
-            programs=sum(islands.values()),
-            births=sum(row[3] for row in born),
-            trials=sum(outcomes.values()),
-            outcomes=outcomes,
-            rungs=rungs,
-            islands=islands,
-            operators=operators,
-            elapsed=self.last_elapsed(),
-        )
-
-    def best(self, rung: str, k: int = 1, *, seeds_only: bool = False) -> list[EstimateRow]:
-        """The programs with the lowest posterior means on a rung, best first.
-
-        A program with a failed trial on the rung is left out: it must not gain by dying on the bad rng_seeds.
-
-        Args:
-            rung: Name of the rung.
-            k: How many at most.
-            seeds_only: Only seed programs.
-        """
-        return [
-            EstimateRow(*row)
-            for row in self._rows(queries.BEST, {"rung": rung, "k": k, "seeds_only": seeds_only})
-        ]
-
-    def listing(
-        self,
-        *,
-        rung: str = "proxy",
-        order: str = "estimate",
-        island: int | None = None,
-        operator: str | None = None,
-        outcome: str | None = None,
-        limit: int | None = None,
-        offset: int = 0,
-    ) -> Iterator[Listed]:
-        """Programs with their estimates on a rung and what became of their trials.
-
-        Args:
-            rung: Whose estimates to show and sort by.
-            order: A key of `population.queries.ORDERS`.
-            island: Only programs born there.
-            operator: Only programs made by it.
-            outcome: Only programs with this `Listed.outcome`.
-            limit: At most so many; None for all.
-            offset: How many to leave out first.
-
-        Raises:
-            ValueError: The order is unknown.
-        """
-        if order not in queries.ORDERS:
-            raise ValueError(f"expected an order among {', '.join(queries.ORDERS)}; got {order!r}")
-        sql, filters = queries.listing_sql(order, island, operator, outcome)
-        page = {"rung": rung, "limit": -1 if limit is None else limit, "offset": offset}
-        for row in self._rows(sql, {**filters, **page}):
-            yield Listed._make((*row[:5], codec.parent_ids(row[5]), *row[6:]))
-
-    def last_elapsed(self) -> float:
-        """Running time of the run when its last row was written, in seconds; 0 for an empty run."""
-        row = self._one(queries.LAST_ELAPSED)
-        return float(row[0]) if row else 0.0
-
-    # Inside
-
-    def _execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> None:
-        with schema.translated(self.path):
-            self._db.conn.execute(sql, parameters)
-
-    def _roll_back(self) -> None:
-        if self._db.conn.in_transaction:  # a full disk may have ended it already
-            self._execute("ROLLBACK")
-
-    def _rows(
-        self, sql: str, parameters: Mapping[str, Any] | tuple[Any, ...] = ()
-    ) -> Iterator[tuple[Any, ...]]:
-        with schema.translated(self.path):
-            yield from self._db.conn.execute(sql, parameters)
-
-    def _one(self, sql: str, parameters: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
-        return next(self._rows(sql, parameters), None)
-
-    def _ids(self, sql: str, parameter: object) -> list[int]:
-        return [row[0] for row in self._rows(sql, (parameter,))]
-
-    def _by_prefix(self, prefix: str) -> list[int]:
-        rows = self._rows(
-            "SELECT id FROM programs WHERE digest >= ? AND digest < ? ORDER BY digest LIMIT 9",
-            (prefix.lower(), prefix.lower() + "\U0010ffff"),
-        )
-        return [row[0] for row in rows]
-
-    def _unknown(self, text: str) -> UnknownProgramError:
-        """What to say when nothing goes by `text`."""
-        names = [row[0] for row in self._rows("SELECT DISTINCT name FROM programs WHERE name <> ''")]
-        near = difflib.get_close_matches(text, names, n=4, cutoff=0.4)
-        last = self._one("SELECT max(id) FROM programs")
-        highest = (last and last[0]) or 0
-        if _is_id(text):
-            near += [
-                str(id) for id in self._ids("SELECT id FROM programs ORDER BY abs(id - ?) LIMIT 3", int(text))
-            ]
-        elif len(text) > 3:
-            near += [f"{id}" for id in self._by_prefix(text[:3])[:3]]
-        hint = f" Near matches: {', '.join(near)}." if near else ""
-        return UnknownProgramError(
-            f"No program goes by {text!r}: expected an id from 1 to {highest}, the beginning of a digest, or "
-            f"the name of a seed program.{hint}",
-            text,
-            near,
-        )
+        with self.commit():
+            columns = ((r.program, r.rung, r.mean, r.sd, r.low, r.high, r.n) for r in rows)
+            self._connection.execute_each(_PUT_ESTIMATE, columns)
