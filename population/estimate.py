@@ -1,0 +1,331 @@
+"""What each program is worth on one rung: posterior mean, sd and interval, kept up to date as trials arrive.
+
+A program's prior is its parent's posterior plus the operator's effect (`population.kinship`); noise and effects are
+fitted from the run itself on a schedule of trial counts (`population.fit`). Information flows down the lineage only:
+a program's estimate rests on its own trials and its ancestors', so one trial costs the same at any population size.
+
+Everything here is a function of the order of the `add_*` calls alone, never of when estimates were asked for. This
+module must not know failures (a failed trial has no number), the store, or why a program is of interest.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from population.effects import PRIOR, effect
+from population.fit import Evidence, refit
+from population.kinship import Posterior, State, origin
+from population.mixture import Floats, Mixture
+from population.noise import Noise, guess
+
+WINDOW = 1000
+"""Programs looked at by a refit: the most recent ones with trials."""
+
+GROWTH = 1.4
+"""Refits happen when the number of trials has grown by this factor, so that they cost a constant share."""
+
+CACHED_STATES = 4096
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is known of a value; lower is better.
+
+    Attributes:
+        mean: Posterior mean, in the value's unit.
+        sd: Posterior standard deviation.
+        low: Lower end of the 95 % interval.
+        high: Upper end of the 95 % interval.
+        n: Distinct rng_seeds with a finished trial; for a difference, those that both programs have.
+    """
+
+    mean: float
+    sd: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass
+class _Program:
+    """What was told about a program, and what is remembered about it."""
+
+    id: int
+    parent: _Program | None
+    operator: str
+    children: list[_Program] = field(default_factory=list)
+    trials: dict[int, tuple[float, int]] = field(default_factory=dict)
+    current: bool = False
+    reported: bool = False
+    estimate: Estimate | None = None
+    loudness: float = 0.0
+
+    def rng_seeds(self) -> tuple[int, ...]:
+        return tuple(self.trials)
+
+    def values(self) -> Floats:
+        return np.array([total / count for total, count in self.trials.values()])
+
+
+class Estimates:
+    """Estimates of all programs on one rung."""
+
+    def __init__(self) -> None:
+        self._programs: dict[int, _Program] = {}
+        self._tested: list[_Program] = []
+        self._stale: list[int] = []
+        self._states: dict[int, State] = {}
+        self._trials = 0
+        self._next_fit = 4
+        self._noise: Noise | None = None
+        self._effects: dict[str, Floats] = {"": PRIOR}
+        self._origin = 0.0
+        self.fits = 0
+        """Refits so far. A refit changes every estimate a little and is not reported by `stale`."""
+
+    def add_program(self, program: int, parent: int | None, operator: str) -> None:
+        """Enter a program.
+
+        Args:
+            program: Its id.
+            parent: Id of its main parent, already entered; None for seed programs and programs added by hand.
+            operator: Name of the operator that made it.
+
+        Raises:
+            ValueError: The id is known already, or the parent is not.
+        """
+        if program in self._programs:
+            raise ValueError(f"program {program} was added before; every program is added once per rung")
+        if parent is not None and parent not in self._programs:
+            raise ValueError(f"parent {parent} of program {program} is unknown; add parents before children")
+        above = None if parent is None else self._programs[parent]
+        entry = _Program(program, above, operator, reported=True)
+        self._programs[program] = entry
+        self._stale.append(program)
+        if above is not None:
+            above.children.append(entry)
+
+    def add_trial(self, program: int, rng_seed: int, value: float) -> None:
+        """Enter a finished trial. A repeat of an rng_seed is averaged with the earlier ones.
+
+        Raises:
+            ValueError: The program is unknown, or the value is not a finite number (failed trials have none).
+        """
+        entry = self._find(program)
+        if not math.isfinite(value):
+            raise ValueError(
+                f"value of program {program} is {value}; only finished trials with finite values count"
+            )
+        if self._noise is None:
+            self._noise = guess(value)
+            self._origin = value
+        if not entry.trials:
+            self._tested.append(entry)
+        total, count = entry.trials.get(rng_seed, (0.0, 0))
+        entry.trials[rng_seed] = (total + value, count + 1)
+        self._trials += 1
+        self._mark(entry)
+        if self._trials >= self._next_fit:
+            self._next_fit = math.ceil(GROWTH * self._trials)
+            self._refit()
+
+    def estimate(self, program: int) -> Estimate:
+        """Posterior of a program's value; before its first trial, the prediction from its parent.
+
+        Raises:
+            ValueError: The program is unknown, or the rung has no finished trial at all.
+        """
+        entry = self._find(program)
+        if not entry.current or entry.estimate is None:
+            posterior = self._posterior(entry)
+            entry.estimate = _summary(posterior.value(), len(entry.trials))
+            entry.loudness = posterior.loudness()
+            entry.current = True
+        return entry.estimate
+
+    def replicate_reduction(self, program: int) -> float:
+        """Sd of the change of a program's posterior mean that a trial on one more, fresh rng_seed would bring.
+
+        Raises:
+            ValueError: As `estimate`.
+        """
+        variance = self.estimate(program).sd ** 2
+        noise = (self.noise().sd * self._find(program).loudness) ** 2
+        return variance / math.sqrt(variance + noise)
+
+    def difference(self, a: int, b: int) -> Estimate:
+        """Posterior of value(a) - value(b), with what they share (rng_seeds and ancestors) taken out.
+
+        Raises:
+            ValueError: One is unknown, or the rung has no finished trial at all.
+        """
+        first, second = self._find(a), self._find(b)
+        shared = sum(seed in second.trials for seed in first.trials)
+        if a == b:
+            return Estimate(0.0, 0.0, 0.0, 0.0, shared)
+        down_first, down_second, common = _paths(first, second)
+        if common is None:
+            return _independent(self.estimate(a), self.estimate(b), shared)
+        if not down_second:
+            posterior, passenger = self._descend(_cloned(self._state(common)), down_first)
+            return _summary(_against(posterior, passenger, 1.0), shared)
+        if down_first:
+            posterior, passenger = self._descend(_cloned(self._state(common)), down_first)
+            start = _swapped(posterior.state(), passenger)
+        else:
+            start = _cloned(self._state(common))
+        posterior, passenger = self._descend(start, down_second)
+        return _summary(_against(posterior, passenger, -1.0), shared)
+
+    def stale(self) -> tuple[int, ...]:
+        """Programs that are new, or whose own or ancestor's trial arrived, since the last call; in order of change."""
+        changed = tuple(self._stale)
+        for program in changed:
+            self._programs[program].reported = False
+        self._stale.clear()
+        return changed
+
+    def noise(self) -> Noise:
+        """The noise parameters in use.
+
+        Raises:
+            ValueError: The rung has no finished trial at all.
+        """
+        if self._noise is None:
+            raise ValueError("no finished trial on this rung yet; noise is known from the first one on")
+        return self._noise
+
+    def effect(self, operator: str) -> Mixture:
+        """Distribution of a child's value minus its parent's for an operator, pooled if it is unknown."""
+        weights = self._effects.get(operator)
+        return effect(self._effects[""] if weights is None else weights, self.noise().sd)
+
+    def _find(self, program: int) -> _Program:
+        entry = self._programs.get(program)
+        if entry is None:
+            raise ValueError(f"program {program} is unknown on this rung; add_program comes first")
+        return entry
+
+    def _mark(self, entry: _Program) -> None:
+        """Note that a program and its descendants changed; descendants of a marked one are marked already."""
+        stack = [entry]
+        while stack:
+            node = stack.pop()
+            if not node.reported:
+                node.reported = True
+                self._stale.append(node.id)
+            node.current = False
+            node.estimate = None
+            self._states.pop(node.id, None)
+            stack.extend(node.children)
+
+    def _posterior(self, entry: _Program) -> Posterior:
+        noise = self.noise()
+        if entry.parent is None:
+            wide = Mixture(
+                np.ones(1), np.zeros(1), np.array([(0.3 * abs(self._origin) + 100 * noise.sd) ** 2])
+            )
+            return Posterior(origin(self._origin, noise), wide, noise, entry.rng_seeds(), entry.values())
+        above = self._state(entry.parent)
+        return Posterior(above, self.effect(entry.operator), noise, entry.rng_seeds(), entry.values())
+
+    def _state(self, entry: _Program) -> State:
+        """Posterior state of a program; missing ones are computed from the nearest known ancestor down."""
+        known = self._states.get(entry.id)
+        if known is not None:
+            return known
+        chain = [entry]
+        while chain[-1].parent is not None and chain[-1].parent.id not in self._states:
+            chain.append(chain[-1].parent)
+        for node in reversed(chain):
+            state = self._posterior(node).state()
+            if len(self._states) >= CACHED_STATES:
+                self._states.pop(next(iter(self._states)))
+            self._states[node.id] = state
+        return state
+
+    def _descend(self, state: State, path: list[_Program]) -> tuple[Posterior, int]:
+        """Follow a lineage down with passengers aboard.
+
+        Returns:
+            The last program's posterior, and the number of passengers, which come last in its state.
+        """
+        passengers = len(state.mean) - 1 - len(state.rng_seeds)
+        noise = self.noise()
+        for node in path:
+            posterior = Posterior(state, self.effect(node.operator), noise, node.rng_seeds(), node.values())
+            if node is not path[-1]:
+                state = posterior.state()
+        return posterior, passengers
+
+    def _refit(self) -> None:
+        window = self._tested[-WINDOW:]
+        for _ in range(3 if len(window) <= 150 else 1):
+            seen = [Evidence(node.operator, node.parent is None, self._posterior(node)) for node in window]
+            self._noise, self._effects = refit(self.noise(), seen)
+            self._states.clear()
+        self.fits += 1
+        for node in self._programs.values():
+            node.current = False
+
+
+def _summary(posterior: Mixture, n: int) -> Estimate:
+    low, high = posterior.interval()
+    return Estimate(posterior.mean(), math.sqrt(posterior.variance()), low, high, n)
+
+
+def _independent(a: Estimate, b: Estimate, shared: int) -> Estimate:
+    """Difference of unrelated programs, each end from both half-widths (Zou and Donner 2008
+    <https://doi.org/10.1002/sim.3095>).
+    """
+    mean = a.mean - b.mean
+    low = mean - math.hypot(a.mean - a.low, b.high - b.mean)
+    high = mean + math.hypot(a.high - a.mean, b.mean - b.low)
+    return Estimate(mean, math.hypot(a.sd, b.sd), low, high, shared)
+
+
+def _paths(a: _Program, b: _Program) -> tuple[list[_Program], list[_Program], _Program | None]:
+    """Ways down from the nearest common ancestor (excluded) to `a` and to `b` (included), and that ancestor."""
+    above: dict[int, int] = {}
+    up_a: list[_Program] = []
+    node: _Program | None = a
+    while node is not None:
+        above[node.id] = len(up_a)
+        up_a.append(node)
+        node = node.parent
+    up_b: list[_Program] = []
+    node = b
+    while node is not None and node.id not in above:
+        up_b.append(node)
+        node = node.parent
+    if node is None:
+        return [], [], None
+    return up_a[: above[node.id]][::-1], up_b[::-1], node
+
+
+def _cloned(state: State) -> State:
+    """The same state twice: once to move on, once as passengers that stay."""
+    return State(
+        state.rng_seeds, np.concatenate([state.mean, state.mean]), np.tile(state.cov, (2, 2)), state.scale
+    )
+
+
+def _swapped(state: State, passengers: int) -> State:
+    """The passengers move on (they are an ancestor with the first rng_seeds); the arrived value stays."""
+    start = len(state.mean) - passengers
+    order = [*range(start, len(state.mean)), 0]
+    return State(
+        state.rng_seeds[: passengers - 1], state.mean[order], state.cov[np.ix_(order, order)], state.scale
+    )
+
+
+def _against(posterior: Posterior, passengers: int, sign: float) -> Mixture:
+    """`sign` times (the program's value minus the first passenger's)."""
+    size = 1 + len(posterior.rng_seeds) + passengers
+    along = np.zeros(size)
+    along[0] = sign
+    along[size - passengers] = -sign
+    return posterior.linear(along)
