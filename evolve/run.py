@@ -61,6 +61,21 @@ class Run:
             os.close(handle)
 
 
+def is_live(run: Run) -> bool:
+    """Whether a process holds the run's lock."""
+    try:
+        handle = os.open(run.folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def new_run(folder: Path | None) -> Run:
     """Make the folder of a new run: the one asked for, or the next number under `runs/`.
 

@@ -1,0 +1,61 @@
+"""`evolve ls`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evolve.cli.common import clear_errors, json_option, print_json, reading, run_option
+
+
+@click.command("ls")
+@click.option("--rung", default="proxy", show_default=True, help="Whose estimates to show and sort by.")
+@click.option(
+    "--order",
+    type=click.Choice(["estimate", "id", "newest"]),
+    default="estimate",
+    show_default=True,
+    help="Sort by estimate (best first), by id, or newest first.",
+)
+@click.option("--island", type=click.IntRange(0), help="Only programs born on this island.")
+@click.option("--operator", help="Only programs made by this operator (seed and add included).")
+@click.option("--outcome", help="Only programs whose trials ended so: finished, crashed, rejected, ...")
+@click.option("--rejected", is_flag=True, help="Only programs that broke a rule, with the rule.")
+@click.option("-n", "--limit", type=click.IntRange(1), help="At most so many; all with --json, else 30.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="Leave out so many first.")
+@run_option
+@json_option
+@clear_errors
+def command(
+    rung: str,
+    order: str,
+    island: int | None,
+    operator: str | None,
+    outcome: str | None,
+    rejected: bool,
+    limit: int | None,
+    offset: int,
+    folder: Path | None,
+    as_json: bool,
+) -> None:
+    """List the programs of a run, best first."""
+    from evolve.overview import standings
+    from evolve.views.console import show
+    from evolve.views.tables import program_line, programs_grid
+
+    with reading(folder) as (_, store):
+        lines = store.listing(
+            rung=rung,
+            order=order,
+            island=island,
+            operator=operator,
+            outcome="rejected" if rejected else outcome,
+            limit=limit if limit is not None or as_json else 30,
+            offset=offset,
+        )
+        if as_json:
+            print_json([line._asdict() for line in lines])
+            return
+        best, _ = standings(store)
+        show(programs_grid(map(program_line, lines), rung, best.id if best else None))

@@ -1,0 +1,41 @@
+"""`evolve resume`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evolve.cli.common import clear_errors, run_option
+from evolve.cli.search_options import go, search_options
+
+
+@click.command("resume")
+@run_option
+@search_options
+@clear_errors
+def command(
+    folder: Path | None,
+    budget_time: float | None,
+    budget_births: int | None,
+    budget_trials: int | None,
+    jobs: int,
+    quiet: bool,
+) -> None:
+    """Go on with a run that was stopped or killed.
+
+    Budgets are totals over the whole run: --budget-births 200 goes on until the run has 200. Without one, five minutes
+    of running time, or five more when those are over.
+    """
+    from evolve.budget import DEFAULT_SECONDS, Budget
+    from evolve.run import find_run
+    from population.store import Store
+
+    run = find_run(folder)
+    with run.lock():
+        with Store.open(run.database, write=True) as store:
+            elapsed = store.last_elapsed()
+        budget = Budget.of(budget_time, budget_births, budget_trials)
+        if (budget_time, budget_births, budget_trials) == (None, None, None) and elapsed >= DEFAULT_SECONDS:
+            budget = Budget(seconds=elapsed + DEFAULT_SECONDS)
+        go(run, budget, jobs, quiet)

@@ -1,0 +1,86 @@
+"""The options that `start` and `resume` share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from evolve.budget import Budget
+    from evolve.run import Run
+
+
+class Duration(click.ParamType):
+    """A positive duration: 90s, 5m, 1.5h."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds."""
+        from evolve.budget import seconds_from_text
+
+        if isinstance(value, float):
+            return value
+        try:
+            return seconds_from_text(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def search_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Budgets, jobs and quiet."""
+    options = (
+        click.option(
+            "--budget-time",
+            type=Duration(),
+            metavar="5m",
+            help="Stop after this much running time, all processes of the run counted. Five minutes when no budget is given.",
+        ),
+        click.option("--budget-births", type=click.IntRange(1), metavar="N", help="Stop after N births."),
+        click.option("--budget-trials", type=click.IntRange(1), metavar="N", help="Stop after N trials."),
+        click.option(
+            "--jobs",
+            type=click.IntRange(1, 1024),
+            default=lambda: len(os.sched_getaffinity(0)),
+            show_default="cores",
+            help="Trials at once.",
+        ),
+        click.option("--quiet", is_flag=True, help="Show no progress."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def go(run: Run, budget: Budget, jobs: int, quiet: bool) -> None:
+    """Search in this terminal and say how it ended. The caller holds the run's lock."""
+    from evolve.engine import EngineError
+    from evolve.report import standing
+    from evolve.session import search
+    from evolve.views.live import progress_view, silent_view
+    from evolve.views.numbers import interval, value
+
+    view = silent_view() if quiet else progress_view(click.get_text_stream("stdout").isatty())
+    try:
+        state = search(run, budget, jobs, view)
+    except EngineError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo(f"stopped at once; go on with: evolve resume --run {run.folder}", err=True)
+        raise SystemExit(130) from None
+    best, seed, gain = standing(state)
+    click.echo(f"run {run.folder}: {state.births} births, {state.trials} trials")
+    for name, standing_ in (("best", best), ("best seed program", seed)):
+        if standing_ is not None:
+            at = standing_.estimate
+            click.echo(
+                f"{name}: #{standing_.id} {standing_.name or standing_.operator} "
+                f"{value(at.mean)} {interval(at.low, at.high)} ({at.rung}, n={at.n})"
+            )
+    if gain is not None:
+        click.echo(f"gain: {value(gain.mean)} nats/token {interval(gain.low, gain.high)}")
+    if best is not None:
+        click.echo(f"next: evolve show {best.id}; evolve lineage {best.id}; evolve promote {best.id}")

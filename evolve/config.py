@@ -1,0 +1,40 @@
+"""What is fixed when a run begins: everything a resumed run needs to decide as the first process would have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of a run.
+
+    Attributes:
+        task: Name of the task.
+        text: Folder or file of the user's own text, or None for the task's default.
+        islands: Number of islands.
+        rng_seed: The run's rng_seed: all randomness of the search derives from it.
+        pressure: Selection pressure: the share of a parent falls with its rank to this power; 0 is uniform.
+        operators: Names of the operators that may be used.
+        migrate_every: Births between two migrations along the ring.
+    """
+
+    task: str = "charlm"
+    text: str | None = None
+    islands: int = 4
+    rng_seed: int = 0
+    pressure: float = 1.5
+    operators: tuple[str, ...] = ("perturb", "crossover", "ablate", "prune")
+    migrate_every: int = 40
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for the database."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Config:
+        """The inverse of `as_dict`; settings of newer versions are left out."""
+        known = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
+        return cls(**{**known, "operators": tuple(known.get("operators", cls.operators))})

@@ -1,0 +1,323 @@
+"""The loop: asks what to do next, has it done, writes what came of it.
+
+Asynchronous and steady-state: whenever a slot is free the next thing begins; there are no generations. One process
+writes. What to do is decided in `evolve.decide`, what is known is kept in `evolve.state`; this module must not decide.
+"""
+
+from __future__ import annotations
+
+import heapq
+import selectors
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+from evaluator.pool import Evaluator
+from evaluator.records import Outcome, Rung, Trial, TrialRequest
+from evolve.budget import Budget, Spent
+from evolve.config import Config
+from evolve.convert import trial_row
+from evolve.decide import Migrate, Plan, Run, Vary, next_action
+from evolve.genomes import NamedGenome
+from evolve.inbox import Inbox
+from evolve.report import progress, standing
+from evolve.state import MOST_LOST, Planned, State
+from evolve.variation import Variation, VariationWorker, Varied
+from evolve.views.live import ProgressView
+from population.rows import EstimateRow, EventRow, ProgramRow, TrialRow
+from population.store import Store
+
+WAIT_SECONDS = 0.2
+"""Longest wait before the budget, the inbox and the view are looked after."""
+FLUSH_SECONDS = 1.0
+"""Shortest time between two writings of the derived estimates."""
+MOST_BARREN = 500
+"""Attempts without a birth after which the operators have nothing new to offer."""
+
+
+class EngineError(Exception):
+    """The run cannot go on; everything up to here is written."""
+
+
+def replay(store: Store, config: Config, rungs: Mapping[str, Rung]) -> State:
+    """What a run knows, from its rows."""
+    state = State(config, rungs)
+    rows: Iterable[ProgramRow | TrialRow | EventRow] = heapq.merge(
+        store.programs(), store.trials(), store.events(), key=lambda row: row.seq
+    )
+    for row in rows:
+        state.apply(row)
+    return state
+
+
+class Engine:
+    """One process of a run, from its first action to a clean end. The caller holds the run's lock.
+
+    Args:
+        store: The run's database, open for writing.
+        state: What its rows say (see `replay`).
+        evaluator: Runs trials.
+        worker: Runs operators.
+        inbox: Genomes that users enter.
+        budget: When to stop.
+        view: Shows how it goes.
+        clock: Seconds from anywhere; only differences count.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        state: State,
+        evaluator: Evaluator,
+        worker: VariationWorker,
+        inbox: Inbox,
+        budget: Budget,
+        view: ProgressView,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self.state = state
+        self._evaluator = evaluator
+        self._worker = worker
+        self._inbox = inbox
+        self._budget = budget
+        self._view = view
+        self._clock = clock
+        self._started = clock() - state.seconds
+        self._in_flight: dict[int, Planned] = {}
+        self._varying: Vary | None = None
+        self._interrupts = 0
+        self._flushed = clock()
+        self.message = ""
+
+    def seed(self, genomes: Iterable[NamedGenome]) -> None:
+        """Write the seed programs of a run that has none yet."""
+        if self.state.programs:
+            return
+        rows = [
+            ProgramRow(i, genome.digest, genome.source, "seed", 0, None, name=genome.name, seq=i)
+            for i, genome in enumerate(genomes, 1)
+        ]
+        self._write(rows)
+
+    def run(self) -> None:
+        """Search until the budget is spent, nothing is left to do, or someone interrupts.
+
+        Raises:
+            EngineError: Trials keep being lost, or the operators find nothing new.
+            KeyboardInterrupt: The second interrupt: stop at once.
+        """
+        with self._interruptible(), selectors.DefaultSelector() as selector:
+            self._view.start()
+            try:
+                while True:
+                    self._take_in()
+                    self._start_work()
+                    if not self._in_flight and self._varying is None:
+                        return
+                    self._wait(selector)
+                    self._view.update(self._progress())
+            finally:
+                self._flush(force=True)
+                self._view.update(self._progress())
+                self._view.stop()
+
+    # Starting things
+
+    def _start_work(self) -> None:
+        while self._free() > 0 and not self._interrupts:
+            action = next_action(
+                self.state, frozenset(self._in_flight.values()), self._spent(), self._budget, self._varying is None
+            )
+            match action:
+                case Run(plan):
+                    self._submit(plan)
+                case Plan():
+                    self._event("plan", {"program": action.program, "rung": action.rung, "why": action.why})
+                case Migrate(moves):
+                    self._event("migration", {"moves": [list(move) for move in moves]})
+                case Vary():
+                    if self.state.barren >= MOST_BARREN:
+                        raise EngineError(
+                            f"{MOST_BARREN} attempts in a row gave nothing new: the operators have run dry. "
+                            "Enter other genomes with `evolve add` and `evolve resume`."
+                        )
+                    self._vary(action)
+                case None:
+                    return
+
+    def _free(self) -> int:
+        return self._evaluator.idle - (self._varying is not None)
+
+    def _submit(self, plan: Planned) -> None:
+        if self.state.lost_in_a_row[plan] >= MOST_LOST:
+            raise EngineError(
+                f"the trial of program {plan.program} on rung {plan.rung} was lost {MOST_LOST} times in a row: "
+                "something is wrong with this machine, not with the program. `evolve doctor` looks at it; "
+                "`evolve resume` goes on."
+            )
+        program = self._store.program(plan.program)
+        rung = self.state.rungs[plan.rung]
+        ticket = self._evaluator.submit(TrialRequest(program.digest, program.source, rung, plan.rng_seed))
+        self._in_flight[ticket] = plan
+
+    def _vary(self, action: Vary) -> None:
+        sources = tuple(self._store.program(parent).source for parent in action.parents)
+        self._worker.submit(Variation(action.attempt, action.operator, sources, tuple(self.state.tried)))
+        self._varying = action
+
+    # Taking in what came of them
+
+    def _wait(self, selector: selectors.BaseSelector) -> None:
+        descriptors = [*self._evaluator.filenos(), *([self._worker.fileno()] if self._varying else [])]
+        for descriptor in descriptors:
+            selector.register(descriptor, selectors.EVENT_READ)
+        selector.select(WAIT_SECONDS)
+        for descriptor in descriptors:
+            selector.unregister(descriptor)
+        for ticket, trial in self._evaluator.wait(0):
+            self._on_trial(self._in_flight.pop(ticket), trial)
+        if self._varying is not None:
+            varied = self._worker.take()
+            if varied is not None:
+                action, self._varying = self._varying, None
+                self._on_variation(action, varied)
+
+    def _on_trial(self, plan: Planned, trial: Trial) -> None:
+        row = trial_row(trial, id=self.state.trials + 1, program=plan.program, elapsed=self._elapsed())
+        self._write([row])
+        if trial.outcome is not Outcome.FINISHED:
+            self.message = f"#{plan.program} {plan.rung}: {trial.outcome}: {trial.reason}"
+        self._note_best()
+
+    def _on_variation(self, action: Vary, varied: Varied) -> None:
+        known = self.state.digests.get(varied.digest) if varied.digest else None
+        result = "none" if varied.child is None else "known" if known is not None else "birth"
+        event = EventRow(
+            self.state.events + 1,
+            "attempt",
+            {
+                "attempt": action.attempt,
+                "island": action.island,
+                "operator": action.operator,
+                "parents": list(action.parents),
+                "pruning": action.pruning,
+                "result": result,
+                "reason": varied.reason if known is None else f"program {known} again",
+            },
+        )
+        rows: list[ProgramRow | TrialRow | EventRow] = [event]
+        if varied.child is not None and known is None:
+            child = varied.child
+            id = len(self.state.programs) + 1
+            rows.append(
+                ProgramRow(
+                    id,
+                    varied.digest,
+                    child.source,
+                    action.operator,
+                    action.island,
+                    self.state.births + 1,
+                    action.parents,
+                    child.component,
+                    child.note,
+                    child.moves,
+                )
+            )
+            self.message = f"#{id} {action.operator}: {child.note}"
+        self._write(rows)
+
+    def _take_in(self) -> None:
+        for path, genome in self._inbox.waiting():
+            known = self.state.digests.get(genome.digest)
+            if known is None:
+                id = len(self.state.programs) + 1
+                row = ProgramRow(id, genome.digest, genome.source, "add", 0, None, name=genome.name)
+                self._write([row])
+                self.message = f"#{id} added: {genome.name}"
+            else:
+                self.message = f"{genome.name} is program {known} already"
+            self._inbox.done(path)
+
+    def _note_best(self) -> None:
+        """Write it down when another program is the best or the best seed program."""
+        best, seed, gain = standing(self.state)
+        if best is None or seed is None:
+            return
+        now = (best.id, seed.id, best.estimate.rung)
+        if now != self.state.best:
+            data: dict[str, Any] = {"best": best.id, "best_seed": seed.id, "rung": best.estimate.rung}
+            for name, at in (("best", best.estimate), ("best_seed", seed.estimate)):
+                data |= {f"{name}_mean": at.mean, f"{name}_sd": at.sd, f"{name}_n": at.n}
+            if gain is not None:
+                data |= {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
+            self._event("best", data)
+
+    # Writing
+
+    def _event(self, kind: str, data: Mapping[str, Any]) -> None:
+        self._write([EventRow(self.state.events + 1, kind, data)])
+
+    def _write(self, rows: Iterable[ProgramRow | TrialRow | EventRow]) -> None:
+        """Append rows in one transaction; only then learn from them."""
+        elapsed = self._elapsed()
+        placed = [replace(row, seq=self.state.seq + i, elapsed=elapsed) for i, row in enumerate(rows, 1)]
+        with self._store.commit():
+            for row in placed:
+                match row:
+                    case ProgramRow():
+                        self._store.append_program(row)
+                    case TrialRow():
+                        self._store.append_trial(row)
+                    case EventRow():
+                        self._store.append_event(row)
+        for row in placed:
+            self.state.apply(row)
+        self._flush()
+
+    def _flush(self, force: bool = False) -> None:
+        """Write the estimates that have changed: derived rows, so not at every trial."""
+        if not force and self._clock() - self._flushed < FLUSH_SECONDS:
+            return
+        self._flushed = self._clock()
+        rows = []
+        for rung, estimates in self.state.estimates.items():
+            for program in estimates.stale():
+                if self.state.programs[program].finished(rung):
+                    at = estimates.estimate(program)
+                    rows.append(EstimateRow(program, rung, at.mean, at.sd, at.low, at.high, at.n))
+        if rows:
+            self._store.put_estimates(rows)
+
+    # Time
+
+    def _elapsed(self) -> float:
+        return self._clock() - self._started
+
+    def _spent(self) -> Spent:
+        return Spent(self._elapsed(), self.state.births, self.state.trials + len(self._in_flight))
+
+    def _progress(self) -> Any:
+        running = tuple(f"#{plan.program} {plan.rung} {plan.rng_seed}" for plan in self._in_flight.values())
+        return progress(self.state, self._budget, self._spent(), running, self.message)
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """The first Ctrl-C lets what runs finish; the second raises KeyboardInterrupt."""
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            self._interrupts += 1
+            if self._interrupts > 1:
+                raise KeyboardInterrupt
+            self.message = "stopping: waiting for what runs to finish (interrupt again to stop at once)"
+
+        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

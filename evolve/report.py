@@ -1,0 +1,86 @@
+"""What a run has to tell: its standing and its progress. Pure; reads the state, draws nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from evolve.budget import Budget, Spent
+from evolve.state import Known, State
+from evolve.views.progress import BudgetLeft, Gain, IslandProgress, OperatorProgress, Progress, Standing
+from population.rows import EstimateRow
+
+
+def standing(state: State) -> tuple[Standing | None, Standing | None, Gain | None]:
+    """The best program, the best seed program and their difference, at the highest rung that both have.
+
+    That is the confirm rung once a seed program and another program have been there with every planned rng_seed, and
+    the proxy rung before that. The best program may be a seed program.
+    """
+    seeds = [known.id for known in state.seed_programs()]
+    for rung, candidates in (("confirm", state.confirmed), ("proxy", _on_proxy(state))):
+        seeds_there = [id for id in seeds if id in set(candidates)]
+        if not seeds_there or (rung == "confirm" and len(seeds_there) == len(candidates)):
+            continue
+        best, best_seed = _lowest(state, rung, candidates), _lowest(state, rung, seeds_there)
+        difference = state.estimates[rung].difference(best_seed, best)
+        gain = Gain(difference.mean, difference.low, difference.high) if best != best_seed else None
+        return _standing(state, best, rung), _standing(state, best_seed, rung), gain
+    return None, None, None
+
+
+def progress(state: State, budget: Budget, spent: Spent, running: tuple[str, ...], message: str) -> Progress:
+    """The record that the live view draws."""
+    best, best_seed, gain = standing(state)
+    return Progress(
+        elapsed=spent.seconds,
+        budget_left=tuple(
+            BudgetLeft(name, max(0.0, limit - used), limit)
+            for name, limit, used in (
+                ("time", budget.seconds, spent.seconds),
+                ("births", budget.births, spent.births),
+                ("trials", budget.trials, spent.trials),
+            )
+            if limit is not None
+        ),
+        births=state.births,
+        trials=state.trials,
+        outcomes=dict(state.outcomes),
+        islands=tuple(_island(state, i) for i in range(len(state.islands))),
+        operators=tuple(
+            OperatorProgress(name, counts["births"], counts["failed"], counts["improved"])
+            for name, counts in state.operators.items()
+        ),
+        best=best,
+        best_seed=best_seed,
+        gain=gain,
+        running=running,
+        message=message,
+    )
+
+
+def _on_proxy(state: State) -> list[int]:
+    """Whoever may be the best: the archives' elites and the seed programs that have entered."""
+    entered = {known.id for known in state.seed_programs() if known.complete("proxy")}
+    return sorted(entered.union(state.elites()))
+
+
+def _lowest(state: State, rung: str, candidates: Iterable[int]) -> int:
+    estimates = state.estimates[rung]
+    return min(candidates, key=lambda id: (estimates.estimate(id).mean, id))
+
+
+def _standing(state: State, program: int, rung: str) -> Standing:
+    known: Known = state.programs[program]
+    at = state.estimates[rung].estimate(program)
+    row = EstimateRow(program, rung, at.mean, at.sd, at.low, at.high, at.n)
+    return Standing(program, row, known.name, known.operator)
+
+
+def _island(state: State, index: int) -> IslandProgress:
+    island = state.islands[index]
+    elites = island.archive.elites(state.mean)
+    if not elites:
+        return IslandProgress(island.name)
+    best = _lowest(state, "proxy", elites)
+    at = state.estimates["proxy"].estimate(best)
+    return IslandProgress(island.name, best, at.mean, at.low, at.high, len(elites))

@@ -1,0 +1,263 @@
+"""What a run knows: a pure function of its rows, applied in the one order in which they were written.
+
+The live engine and a resumed one call the same `apply`, so both know the same. No I/O, no clock, no chance: this module
+must not know the store, the evaluator's processes or the terminal.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from evaluator.records import Rung
+from evolve.config import Config
+from evolve.operators.base import Tried
+from population.archive import AddStatus
+from population.estimate import Estimates
+from population.island import Island, make_islands
+from population.rows import EventRow, Move, ProgramRow, TrialRow
+
+FIRST_SEED_TRIALS = 2
+"""Proxy rng_seeds planned for a seed program before anything is born."""
+FIRST_CHILD_TRIALS = 1
+"""Proxy rng_seeds planned for a newborn; the allocation rule decides on more."""
+MOST_LOST = 3
+"""Times one trial may be lost in a row before the run stops."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A trial that is to be run.
+
+    Attributes:
+        program: Id of the program.
+        rung: Name of the rung.
+        rng_seed: Seed of the initialization noise.
+    """
+
+    program: int
+    rung: str
+    rng_seed: int
+
+
+@dataclass(slots=True)
+class Known:
+    """What the engine remembers of a program (never its source).
+
+    Attributes:
+        id: Its id.
+        parent: Main parent, or None.
+        operator: What made it.
+        island: Where it was born.
+        is_seed: Whether it is a seed program.
+        name: File stem of seed and added programs.
+        moves: Hyperparameters changed against the parent.
+        measures: Behaviour from the smoke rung.
+        failed: Outcome that stopped it, or "".
+        planned: Number of rng_seeds planned so far, by rung.
+        values: Value by rung and rng_seed, of finished trials.
+        improved: Whether it was estimated better than its main parent when it entered; None before that.
+    """
+
+    id: int
+    parent: int | None
+    operator: str
+    island: int
+    is_seed: bool
+    name: str = ""
+    moves: tuple[Move, ...] = ()
+    measures: Mapping[str, float | str] = field(default_factory=dict)
+    failed: str = ""
+    planned: dict[str, int] = field(default_factory=dict)
+    values: dict[tuple[str, int], float] = field(default_factory=dict)
+    improved: bool | None = None
+
+    def finished(self, rung: str) -> int:
+        """Finished trials on a rung."""
+        return sum(1 for name, _ in self.values if name == rung)
+
+    def complete(self, rung: str) -> bool:
+        """Whether every planned rng_seed of a rung has finished, and there was one."""
+        planned = self.planned.get(rung, 0)
+        return not self.failed and 0 < planned == self.finished(rung)
+
+
+class State:
+    """Everything that decisions are made from.
+
+    Attributes:
+        programs: What is remembered of each program.
+        digests: Program id by digest.
+        queue: Trials to run next, in order.
+        islands: The islands.
+        estimates: Estimates by rung name (proxy and confirm).
+        outcomes: Number of trials by outcome.
+        births: Programs made by operators.
+        attempts: Variations tried, births or not.
+        barren: Attempts since the last birth.
+        trials: Trials written.
+        steps: Steps paid, by rung.
+        replicates: Further proxy trials decided by the allocation rule.
+        tried: Recent moves and what came of them.
+        confirmed: Programs whose every planned confirm rng_seed finished.
+        best: The last (best, best seed program, rung) that was written down.
+        seq: Place of the last row.
+        seconds: Running time at the last row.
+    """
+
+    def __init__(self, config: Config, rungs: Mapping[str, Rung]) -> None:
+        self.config = config
+        self.rungs = rungs
+        self.programs: dict[int, Known] = {}
+        self.digests: dict[str, int] = {}
+        self.queue: deque[Planned] = deque()
+        self.islands: list[Island] = make_islands(config.islands, config.operators)
+        self.estimates = {"proxy": Estimates(), "confirm": Estimates()}
+        self.outcomes: Counter[str] = Counter()
+        self.births = 0
+        self.attempts = 0
+        self.barren = 0
+        self.trials = 0
+        self.events = 0
+        self.replicates = 0
+        self.migrations = 0
+        self.lost_in_a_row: Counter[Planned] = Counter()
+        self.steps: Counter[str] = Counter()
+        self.tried: deque[Tried] = deque(maxlen=400)
+        self.operators: dict[str, Counter[str]] = {name: Counter() for name in config.operators}
+        self.confirmed: list[int] = []
+        self.best: tuple[int, int, str] | None = None
+        self.seq = 0
+        self.seconds = 0.0
+
+    def apply(self, row: ProgramRow | TrialRow | EventRow) -> None:
+        """Learn from the next row."""
+        self.seq = row.seq
+        self.seconds = max(self.seconds, row.elapsed)
+        match row:
+            case ProgramRow():
+                self._on_program(row)
+            case TrialRow():
+                self._on_trial(row)
+            case EventRow():
+                self._on_event(row)
+
+    def mean(self, program: int) -> float:
+        """Posterior mean on the proxy rung: what archives rank by."""
+        return self.estimates["proxy"].estimate(program).mean
+
+    def elites(self) -> list[int]:
+        """Members of all archives' cells, each once, in order of id."""
+        return sorted({elite for island in self.islands for elite in island.archive.elites(self.mean)})
+
+    def seed_programs(self) -> list[Known]:
+        """The seed programs that have not failed."""
+        return [known for known in self.programs.values() if known.is_seed and not known.failed]
+
+    def _on_program(self, row: ProgramRow) -> None:
+        parent = row.parents[0] if row.parents else None
+        self.programs[row.id] = Known(
+            row.id, parent, row.operator, row.island, row.operator == "seed", row.name, row.moves
+        )
+        self.digests[row.digest] = row.id
+        for estimates in self.estimates.values():
+            estimates.add_program(row.id, parent, row.operator)
+        if row.birth is not None:
+            self.births = row.birth
+            self.barren = 0
+            self.operators.setdefault(row.operator, Counter())["births"] += 1
+        self._plan(row.id, "smoke")
+
+    def _plan(self, program: int, rung: str, count: int = 1) -> None:
+        known = self.programs[program]
+        for _ in range(count):
+            place = known.planned.get(rung, 0)
+            known.planned[rung] = place + 1
+            self.queue.append(Planned(program, rung, self.rungs[rung].first_rng_seed + place))
+
+    def _on_trial(self, row: TrialRow) -> None:
+        plan = Planned(row.program, row.rung, row.rng_seed)
+        known = self.programs[row.program]
+        if plan in self.queue:
+            self.queue.remove(plan)
+        self.trials += 1
+        self.outcomes[row.outcome] += 1
+        if row.outcome == "lost":
+            self.lost_in_a_row[plan] += 1
+            self.queue.append(plan)
+            return
+        self.lost_in_a_row.pop(plan, None)
+        self.steps[row.rung] += self.rungs[row.rung].train_steps
+        if row.value is None:
+            self._fail(known, row.outcome)
+            return
+        known.values[(row.rung, row.rng_seed)] = row.value
+        if row.rung == "smoke":
+            known.measures = row.measures
+            self._plan(
+                row.program, "proxy", FIRST_CHILD_TRIALS if known.parent is not None else FIRST_SEED_TRIALS
+            )
+            return
+        self.estimates[row.rung].add_trial(row.program, row.rng_seed, row.value)
+        if known.complete(row.rung):
+            if row.rung == "proxy" and known.improved is None:
+                self._enter(known)
+            elif row.rung == "confirm" and known.finished("confirm") == self.rungs["confirm"].rng_seeds:
+                self.confirmed.append(known.id)
+
+    def _fail(self, known: Known, outcome: str) -> None:
+        if known.failed:
+            return
+        known.failed = outcome
+        for plan in [plan for plan in self.queue if plan.program == known.id]:
+            self.queue.remove(plan)  # a program that failed once neither enters an archive nor climbs
+        for island in self.islands:
+            island.archive.remove(known.id)
+        if known.id in self.confirmed:
+            self.confirmed.remove(known.id)
+        if known.operator in self.operators:
+            self.operators[known.operator]["failed"] += 1
+        self.tried.extend(Tried(move, None) for move in known.moves)
+
+    def _enter(self, known: Known) -> None:
+        """All first proxy trials have finished: learn from it and offer it to the archives."""
+        mean = self.mean(known.id)
+        known.improved = False
+        if known.parent is not None:
+            known.improved = self.estimates["proxy"].difference(known.id, known.parent).mean < 0
+            gain = self._gain(known)
+            self.tried.extend(Tried(move, gain) for move in known.moves)
+            if known.improved and known.operator in self.operators:
+                self.operators[known.operator]["improved"] += 1
+        homes = self.islands if known.parent is None else [self.islands[known.island]]
+        for island in homes:
+            status = island.archive.add(known.id, known.measures, self.mean)
+            if known.improved and status is not AddStatus.NOT_ADDED:
+                island.accept()
+
+    def _gain(self, known: Known) -> float | None:
+        """Parent's value minus the child's, mean over the proxy rng_seeds that both have."""
+        assert known.parent is not None
+        before = self.programs[known.parent].values
+        shared = [before[key] - value for key, value in known.values.items() if key[0] == "proxy" and key in before]
+        return sum(shared) / len(shared) if shared else None
+
+    def _on_event(self, row: EventRow) -> None:
+        self.events = row.id
+        if row.kind == "attempt":
+            self.attempts = int(row.data["attempt"])
+            self.barren += 1
+            operator = str(row.data["operator"])
+            self.operators.setdefault(operator, Counter())[str(row.data["result"])] += 1
+            if row.data.get("pruning"):
+                self.islands[int(row.data["island"])].pruned()
+        elif row.kind == "plan":
+            self.replicates += row.data["rung"] == "proxy"
+            self._plan(int(row.data["program"]), str(row.data["rung"]))
+        elif row.kind == "migration":
+            self.migrations += 1
+            for program, _, to in row.data["moves"]:
+                self.islands[to].archive.add(program, self.programs[program].measures, self.mean)
+        elif row.kind == "best":
+            self.best = (int(row.data["best"]), int(row.data["best_seed"]), str(row.data["rung"]))
