@@ -1,17 +1,24 @@
-"""The hyperparameters of a genome: what kind of number each is, where it stands, and how to write another.
+"""The hyperparameters of a genome: numbers that tune it, found in the syntax tree and rewritten in the text.
 
-Kinds are guessed from names and ranges, so a wrong guess must stay harmless: it changes the size of a step,
-never what a value means. This module must not know who proposes new values or why, nor import torch.
+A hyperparameter is a numeric literal (or a product or quotient of such) that stands in a keyword argument,
+as the default of an argument, under a constant string key of a dict, or as the value of a CAPITALISED name.
+This module must not know who proposes new values or why; it must not import torch.
 """
 
 from __future__ import annotations
 
 import ast
+import difflib
 import math
 import re
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+from population.component import Hyperparameter, Kind, Names
+from population.genome import GenomeError, parse
+from population.scales import Scale, guess_scale
+from population.syntax import byte_span, callee, entries, line_starts, lines
+
+_CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*$")
 _STRUCTURAL = """
     params dim dims dim0 dim1 axis ndim size shape device dtype keepdim keepdims step start end diagonal
     offset requires_grad foreach fused capturable differentiable set_to_none non_blocking generator maximize
@@ -19,92 +26,43 @@ _STRUCTURAL = """
 """
 """Keywords whose numbers say what is computed, not how strongly: another number breaks the code."""
 
-_FRACTION_WORDS = {
-    "frac",
-    "fraction",
-    "warmup",
-    "cooldown",
-    "warmdown",
-    "stable",
-    "until",
-    "portion",
-    "share",
-}
-_RATE_WORDS = {"lr", "lrs", "eta", "rate"}
-_BETA_WORDS = {
-    "beta",
-    "betas",
-    "beta1",
-    "beta2",
-    "beta3",
-    "momentum",
-    "mu",
-    "ema",
-    "decay",
-    "rho",
-    "smoothing",
-}
-_COUNT_WORDS = {
-    "steps",
-    "iters",
-    "iterations",
-    "every",
-    "freq",
-    "frequency",
-    "interval",
-    "size",
-    "rank",
-    "period",
-}
+
+def hyperparameters(source: str) -> tuple[Hyperparameter, ...]:
+    """The hyperparameters among the components, in order.
+
+    Raises:
+        GenomeError: As `population.genome.parse`.
+    """
+    return tuple(find_hyperparameters(parse(source), line_starts(source.encode()), Names()))
 
 
-class Scale(StrEnum):
-    """What kind of number a hyperparameter is, hence on which axis steps of equal size mean equally much."""
+def with_values(source: str, values: Mapping[str, float]) -> str:
+    """The source with other values for some hyperparameters, every other byte as it was.
 
-    LEARNING_RATE = "learning rate"
-    """Positive; logarithmic."""
-    WEIGHT_DECAY = "weight decay"
-    """Not negative; logarithmic, zero apart."""
-    BETA = "beta"
-    """A decay factor or momentum in [0, 1); logarithmic in one minus itself."""
-    EPS = "eps"
-    """A small positive guard against division by zero; logarithmic."""
-    COUNT = "count"
-    """A whole number."""
-    FRACTION = "fraction"
-    """A share in [0, 1], most often of `train_steps`; linear."""
-    FACTOR = "factor"
-    """Any other number, such as a multiplier or a coefficient; logarithmic in its size, the sign kept."""
-    FLAG = "flag"
-    """True or False."""
+    Args:
+        source: A genome.
+        values: New value by name of the hyperparameter; rounded where only whole numbers make sense.
 
-
-def guess_scale(name: str, value: float) -> Scale:
-    """The kind of number that `name` (a keyword or constant, `[0]` behind it for an item) probably is."""
-    if isinstance(value, bool):
-        return Scale.FLAG
-    base = re.sub(r"\[\d+\]$", "", name)
-    words = [word.lower() for word in _WORD.findall(base)]
-    joined, known = "_".join(words), set(words) | {re.sub(r"\d+$", "", base.lower())}
-    whole = isinstance(value, int)
-    if "eps" in joined and 0 <= value < 0.1:
-        return Scale.EPS
-    if known & _COUNT_WORDS and whole:
-        return Scale.COUNT
-    if known & _FRACTION_WORDS and 0 <= value <= 1:
-        return Scale.FRACTION
-    if ("wd" in known or "weight_decay" in joined or ("decay" in known and value < 0.5)) and value >= 0:
-        return Scale.WEIGHT_DECAY
-    if (known & _RATE_WORDS or "step_size" in joined) and value > 0:
-        return Scale.LEARNING_RATE
-    if known & _BETA_WORDS and 0 <= value < 1:
-        return Scale.BETA
-    return Scale.COUNT if whole and value >= 0 else Scale.FACTOR
-
-
-def is_structural(keyword: str) -> bool:
-    """Whether a number under this keyword or dict key says what is computed and so is no hyperparameter."""
-    return keyword in _STRUCTURAL.split()
+    Raises:
+        GenomeError: As `population.genome.parse`, or there is no hyperparameter of that name.
+        ValueError: A value is not finite.
+    """
+    known = {part.name: part for part in hyperparameters(source)}
+    for name in values:
+        if name not in known:
+            near = ", ".join(difflib.get_close_matches(name, known, 3)) or "none"
+            raise GenomeError(f"the genome has no hyperparameter {name!r}; near matches: {near}")
+    text = source.encode()
+    for part in sorted((known[name] for name in values), key=lambda part: part.span, reverse=True):
+        value = values[part.name]
+        if part.scale is Scale.FLAG:
+            value = bool(value)
+        elif part.integer:
+            value = round(value)
+        else:
+            value = float(value)
+        text = text[: part.span[0]] + spelled(value).encode() + text[part.span[1] :]
+    return text.decode()
 
 
 def literal_value(node: ast.expr) -> float | None:
@@ -147,3 +105,68 @@ def spelled(value: float) -> str:
         digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
         text = f"{digits}e{int(exponent)}"
     return text
+
+
+def find_hyperparameters(tree: ast.Module, starts: list[int], names: Names) -> Iterator[Hyperparameter]:
+    """Every hyperparameter of a parsed genome, in order, named by `names`."""
+    seen: set[int] = set()
+    for path, key, node in _literals(tree, ""):
+        value = literal_value(node)
+        if value is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        span = byte_span(node, starts)
+        scale = guess_scale(key, value)
+        yield Hyperparameter(
+            Kind.HYPERPARAMETER,
+            names(f"{path}{key}"),
+            *lines(node),
+            value,
+            scale,
+            scale is Scale.COUNT,
+            span,
+        )
+
+
+def _literals(node: ast.AST, path: str) -> Iterator[tuple[str, str, ast.expr]]:
+    """Expressions that stand where a hyperparameter may stand: (path, key, expression)."""
+    inner = path
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            inner = f"{path}{node.name}."
+            for key, default in _defaults(node.args):
+                yield from _items(inner, key, default)
+        case ast.ClassDef():
+            inner = f"{path}{node.name}."
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if _CONSTANT.match(name):
+            yield from _items(path, name, value)
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if _CONSTANT.match(name):
+            yield from _items(path, name, value)
+        case ast.Call():
+            inner = path if callee(node) == "dict" else f"{path}{callee(node)}."
+            for key, value in entries(node):
+                yield from _items(inner, key, value)
+        case ast.Dict():
+            for key, value in entries(node):
+                yield from _items(path, key, value)
+    for child in ast.iter_child_nodes(node):
+        yield from _literals(child, inner)
+
+
+def _items(path: str, key: str, value: ast.expr) -> Iterator[tuple[str, str, ast.expr]]:
+    if key in _STRUCTURAL.split():
+        return
+    if isinstance(value, ast.Tuple | ast.List):
+        for index, item in enumerate(value.elts):
+            yield path, f"{key}[{index}]", item
+    else:
+        yield path, key, value
+
+
+def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    for argument, default in zip(reversed(positional), reversed(arguments.defaults), strict=False):
+        yield argument.arg, default
+    for argument, maybe in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if maybe is not None:
+            yield argument.arg, maybe
