@@ -24,9 +24,10 @@ Mean = Callable[[int], float]
 STATE_EDGES = (2.0, 4.5, 7.0, 10.0, 14.0, 20.0, 32.0, 64.0)
 """Bytes of optimizer state per parameter where one bin ends and the next begins.
 
-An fp32 buffer takes 4: below 2
-there is no state, then momentum alone (SGD, Lion), momentum for matrices and two moments elsewhere (Muon),
-two moments (AdamW), three (AdEMAMix), and upwards preconditioners (PSGD-Kron, Shampoo, SOAP)."""
+An fp32 buffer takes 4: below 2 there is no state, then momentum alone (SGD, Lion), momentum for matrices and
+two moments elsewhere (Muon), two moments (AdamW), three (AdEMAMix), and upwards preconditioners (PSGD-Kron,
+Shampoo, SOAP).
+"""
 
 RANK_BINS = 6
 """Equal bins of the effective rank, which lies in (0, 1]."""
