@@ -1,0 +1,94 @@
+"""The fork server: imports torch once, then forks a trainer and a nursery for each slot.
+
+It runs one thread, does no tensor work and holds nothing secret: a task goes from the engine straight to its trainer.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import sys
+from typing import NoReturn
+
+from evaluator.messages import SlotStarted, StartSlot
+from evaluator.process import close_all_but, die_with_parent
+from evaluator.wire import Channel, ClosedError
+
+
+def main(engine_fd: int, parent: int) -> None:
+    """Serve `StartSlot` until the engine is gone.
+
+    Args:
+        engine_fd: Our end of the socket to the engine.
+        parent: Process id of the engine.
+    """
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children that end are not waited for
+    _warm_up()
+    engine = Channel(socket.socket(fileno=engine_fd))
+    try:
+        while True:
+            message, fds = engine.receive()
+            assert isinstance(message, StartSlot)
+            _start_slot(engine, fds[0])
+    except ClosedError:
+        os._exit(0)
+
+
+def _warm_up() -> None:
+    """Import what trainers and candidates need, and keep the collector from touching the shared pages."""
+    import torch._dynamo  # the first optimizer step imports it otherwise, in every process
+
+    import evaluator.nursery
+    import evaluator.tasks.gpt
+    import evaluator.trainer
+
+    gc.collect()
+    gc.freeze()
+
+
+def _start_slot(engine: Channel, trainer_fd: int) -> None:
+    ours, theirs = socket.socketpair()
+    nursery = _fork()
+    if nursery == 0:
+        _become_nursery(theirs)
+    trainer = _fork()
+    if trainer == 0:
+        _become_trainer(trainer_fd, ours)
+    pidfd = os.pidfd_open(trainer)
+    engine.send(SlotStarted(), [pidfd])
+    os.close(pidfd)
+    os.close(trainer_fd)
+    ours.close()
+    theirs.close()
+
+
+def _fork() -> int:
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        die_with_parent(parent)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    return pid
+
+
+def _become_nursery(trainer: socket.socket) -> NoReturn:
+    from evaluator.nursery import prepare, run_nursery
+
+    close_all_but({trainer.fileno()})
+    prepare()
+    run_nursery(Channel(trainer))
+
+
+def _become_trainer(engine_fd: int, nursery: socket.socket) -> NoReturn:
+    from evaluator.trainer import run_trainer
+
+    close_all_but({engine_fd, nursery.fileno()})
+    run_trainer(Channel(socket.socket(fileno=engine_fd)), Channel(nursery))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

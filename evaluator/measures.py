@@ -1,0 +1,88 @@
+"""Behaviour of an optimizer that does not depend on the machine's load, measured on the smoke rung."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+def effective_rank(update: Tensor) -> float:
+    """Normalized effective rank of a matrix: exp(entropy of its normalized singular values) / min(m, n).
+
+    1 for a multiple of a semi-orthogonal matrix (Muon's aim), 1 / min(m, n) for rank one; a zero or non-finite matrix
+    counts as rank one. Definition: Roy 2007 <https://ieeexplore.ieee.org/document/7098875>.
+
+    Args:
+        update: Shape (m, n).
+
+    Returns:
+        A number in (0, 1].
+    """
+    size = min(update.shape)
+    if not bool(torch.isfinite(update).all()):
+        return 1 / size
+    singular = torch.linalg.svdvals(update.double())
+    total = singular.sum()
+    if total <= 0:
+        return 1 / size
+    shares = singular / total
+    entropy = -torch.special.xlogy(shares, shares).sum().item()
+    return min(1.0, math.exp(entropy) / size)
+
+
+def trajectory(flats: Iterable[Tensor]) -> str:
+    """Hex digest of the bytes of flat buffers: equal if and only if training went bitwise alike."""
+    digest = hashlib.sha256()
+    for flat in flats:
+        digest.update(flat.numpy().tobytes())
+    return digest.hexdigest()
+
+
+class Measures:
+    """Collects the measures of one smoke trial in the trainer.
+
+    Args:
+        model: The skeleton over shared memory; its matrices under `blocks` are the hidden ones.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._parameters = sum(parameter.numel() for parameter in model.parameters())
+        self._hidden = [
+            parameter.data
+            for name, parameter in model.named_parameters()
+            if name.startswith("blocks.") and parameter.ndim == 2
+        ]
+        self._before: list[Tensor] = []
+        self._ranks: list[float] = []
+
+    def before_step(self) -> None:
+        """Remember the hidden matrices."""
+        self._before = [matrix.clone() for matrix in self._hidden]
+
+    def after_step(self, counts: bool) -> None:
+        """Measure what the step changed.
+
+        Args:
+            counts: False for the first half of the run, whose updates are dominated by warm-up.
+        """
+        if counts:
+            pairs = zip(self._hidden, self._before, strict=True)
+            self._ranks += [effective_rank(after - before) for after, before in pairs]
+
+    def result(self, state_bytes: float, weights: Tensor, eval_weights: Tensor) -> dict[str, float | str]:
+        """The measures of the trial.
+
+        Args:
+            state_bytes: What the candidate counted.
+            weights: All parameters after the last step.
+            eval_weights: The same under `eval_weights`.
+        """
+        return {
+            "state_bytes_per_parameter": state_bytes / self._parameters,
+            "effective_rank": sum(self._ranks) / len(self._ranks),
+            "trajectory": trajectory((weights, eval_weights)),
+        }

@@ -1,0 +1,27 @@
+"""What engine, fork server and trainers tell each other, beside `TrialRequest` and `Trial`. Must not import torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluator.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class StartSlot:
+    """Engine to fork server: fork a trainer and its nursery.
+
+    Comes with one file descriptor, the trainer's end of its socket to the engine.
+    """
+
+
+@dataclass(frozen=True)
+class SlotStarted:
+    """The answer to `StartSlot`, in the same order; with one file descriptor, a pidfd of the trainer."""
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Engine to trainer, before the first request: load this task."""
+
+    task: Task

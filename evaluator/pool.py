@@ -1,0 +1,227 @@
+"""The engine's side of the evaluator: trial requests in, trials out, as many at once as there are slots.
+
+Free of threads and of torch: fork server, trainers and candidates are other processes, and this one only waits on
+their sockets.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections import deque
+from dataclasses import dataclass
+from types import TracebackType
+
+from evaluator.check import Rejected, check
+from evaluator.fingerprint import fingerprint
+from evaluator.process import require_linux
+from evaluator.records import Outcome, Rung, Trial, TrialRequest
+from evaluator.server import ForkServer, Slot
+from evaluator.tasks.base import Task
+from evaluator.wire import ClosedError
+
+_RETRIES = 2
+"""How often a lost trial is run again before it is given back as lost."""
+_DEATHS_IN_A_ROW = 12
+"""Slots that may die without a trial between before we say that nothing works here."""
+_PATIENCE_FACTOR, _PATIENCE_SECONDS = 2.0, 60.0
+"""A slot silent for the factor times the rung's wall-clock limit plus these seconds is taken for dead."""
+
+
+class EvaluatorError(RuntimeError):
+    """The evaluator itself cannot work; the message holds the last lines of its log."""
+
+
+@dataclass
+class _Job:
+    ticket: int
+    request: TrialRequest
+    losses: int = 0
+    deadline: float = 0.0
+
+
+class Evaluator:
+    """Runs trials on `jobs` slots. A context manager: leaving it ends all its processes at once.
+
+    The thread that makes it must live as long as it does: the kernel ends the fork server with that thread.
+
+    Args:
+        task: The training problem.
+        jobs: Trials at once; each takes one core.
+
+    Raises:
+        ValueError: `jobs` is below 1.
+        OSError: Not Linux.
+    """
+
+    def __init__(self, task: Task, jobs: int) -> None:
+        require_linux()
+        if jobs < 1:
+            raise ValueError(f"jobs must be at least 1, but is {jobs}")
+        self._task = task
+        self._jobs = jobs
+        self._tickets = 0
+        self._waiting: deque[_Job] = deque()
+        self._done: list[tuple[int, Trial]] = []
+        self._deaths = 0
+        self._slots: dict[Slot, _Job | None] = {}
+        self._server = ForkServer()
+        self._fill()
+
+    def __enter__(self) -> Evaluator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def idle(self) -> int:
+        """Slots that neither run a trial nor have one waiting for them."""
+        busy = sum(job is not None for job in self._slots.values()) + len(self._waiting)
+        return max(0, self._jobs - busy)
+
+    def fingerprint(self, rung: Rung) -> str:
+        """Everything but genome and rng_seed that determines a value on `rung`; see `evaluator.fingerprint`."""
+        return fingerprint(self._task, rung)
+
+    def submit(self, request: TrialRequest) -> int:
+        """Queue one trial; never blocks on it.
+
+        A genome that fails the static check is answered by the next `wait` without using a slot.
+
+        Returns:
+            A ticket, by which `wait` names the trial.
+        """
+        self._tickets += 1
+        try:
+            check(request.source)
+        except Rejected as rejection:
+            self._done.append((self._tickets, self._failed(request, Outcome.REJECTED, str(rejection))))
+        else:
+            self._waiting.append(_Job(self._tickets, request))
+            self._hand_out()
+        return self._tickets
+
+    def wait(self, timeout: float | None = None) -> list[tuple[int, Trial]]:
+        """Wait until at least one trial has ended.
+
+        Args:
+            timeout: Seconds to wait at most; None waits as long as anything runs.
+
+        Returns:
+            (ticket, trial) pairs; empty when the time is over or nothing was submitted.
+
+        Raises:
+            EvaluatorError: Our own processes keep dying.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self._done and (self._waiting or any(self._slots.values())):
+            left = None if until is None else until - time.monotonic()
+            self._listen(left)
+            if left is not None and left <= 0:
+                break
+        done, self._done = self._done, []
+        return done
+
+    def close(self) -> None:
+        """End all processes at once; trials that run are dropped. Idempotent."""
+        if self._slots:
+            self._server.close()
+            for slot in self._slots:
+                slot.close()
+            self._slots.clear()
+
+    def _listen(self, timeout: float | None) -> None:
+        """Take what the sockets have to say, for at most `timeout` seconds."""
+        now = time.monotonic()
+        deadlines = [job.deadline for job in self._slots.values() if job is not None]
+        first = min([*deadlines, now + 3600.0 if timeout is None else now + max(0.0, timeout)])
+        poll = select.poll()
+        by_fd = {slot.channel.fileno(): slot for slot in self._slots}
+        for fd in [*by_fd, self._server.channel.fileno()]:
+            poll.register(fd, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll(max(0.0, first - now) * 1000)}
+        for fd in ready & by_fd.keys():
+            self._take_trial(by_fd[fd])
+        if self._server.channel.fileno() in ready:
+            try:
+                self._server.take_news()
+            except ClosedError:
+                self._restart_server()
+        for slot, job in self._slots.items():
+            if job is not None and job.deadline < time.monotonic():
+                slot.kill()
+        self._fill()
+        self._hand_out()
+
+    def _take_trial(self, slot: Slot) -> None:
+        try:
+            trial, _ = slot.channel.receive()
+        except ClosedError:
+            self._bury(slot)
+            return
+        job = self._slots[slot]
+        assert isinstance(trial, Trial)
+        assert job is not None
+        if trial.fingerprint != self.fingerprint(job.request.rung):
+            raise EvaluatorError("the task's text has changed since this run started; start the run again")
+        self._slots[slot] = None
+        self._deaths = 0
+        self._done.append((job.ticket, trial))
+
+    def _bury(self, slot: Slot) -> None:
+        """A slot died: its trial is lost, and run again unless that has happened too often."""
+        job = self._slots.pop(slot)
+        slot.close()
+        self._deaths += 1
+        if self._deaths > _DEATHS_IN_A_ROW:
+            raise EvaluatorError(f"trainer processes keep dying; the last lines of their log:\n{self._server.log()}")
+        if job is None:
+            return
+        job.losses += 1
+        if job.losses <= _RETRIES:
+            self._waiting.appendleft(job)
+        else:
+            reason = f"the trainer process died {job.losses} times under this trial; its log ends: {self._server.log()}"
+            self._done.append((job.ticket, self._failed(job.request, Outcome.LOST, reason)))
+
+    def _restart_server(self) -> None:
+        log = self._server.log()
+        for slot in list(self._slots):
+            self._bury(slot)
+        self._server.close()
+        if self._deaths > _DEATHS_IN_A_ROW // 2:
+            raise EvaluatorError(f"the fork server keeps dying; the last lines of its log:\n{log}")
+        self._server = ForkServer()
+
+    def _fill(self) -> None:
+        """Have as many slots as jobs."""
+        while len(self._slots) < self._jobs:
+            try:
+                self._slots[self._server.start_slot(self._task)] = None
+            except ClosedError:
+                self._restart_server()
+
+    def _hand_out(self) -> None:
+        for slot, job in list(self._slots.items()):
+            if job is None and self._waiting:
+                job = self._waiting.popleft()
+                patience = _PATIENCE_FACTOR * job.request.rung.limits.wall_seconds + _PATIENCE_SECONDS
+                job.deadline = time.monotonic() + patience
+                self._slots[slot] = job
+                try:
+                    slot.channel.send(job.request)
+                except ClosedError:
+                    self._bury(slot)
+
+    def _failed(self, request: TrialRequest, outcome: Outcome, reason: str) -> Trial:
+        return Trial(
+            digest=request.digest,
+            rung=request.rung.name,
+            rng_seed=request.rng_seed,
+            fingerprint=self.fingerprint(request.rung),
+            outcome=outcome,
+            reason=reason,
+        )

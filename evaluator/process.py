@@ -1,0 +1,51 @@
+"""Linux process calls that Python does not wrap: dying with the parent, closing what was inherited."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def require_linux() -> None:
+    """Raise a clear error where the evaluator cannot work.
+
+    Raises:
+        OSError: Not Linux, or a kernel or Python without pidfds and memfds.
+    """
+    if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
+        raise OSError(
+            f"the evaluator needs Linux 5.3 or newer (memfd, pidfd, parent-death signals); this is {sys.platform}. "
+            "Run it in a Linux container or virtual machine."
+        )
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when its parent ends, however it ends.
+
+    Args:
+        parent: Process id of the parent as seen before the fork: if it is gone already, this process ends here.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) was refused")
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def close_all_but(keep: set[int]) -> None:
+    """Close every file descriptor from 3 up except those in `keep`."""
+    low = 3
+    for fd in sorted(fd for fd in keep if fd >= 3):
+        os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
+
+
+def mapped_bytes() -> int:
+    """Address space of this process, in bytes."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,126 @@
+"""The engine's hold of the fork server: starting it, asking it for slots, ending everything."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+
+from evaluator.messages import Prepare, SlotStarted, StartSlot
+from evaluator.scratch import Scratch
+from evaluator.tasks.base import Task
+from evaluator.wire import Channel, ClosedError
+
+_ROOT = Path(__file__).resolve().parent.parent
+_LOG_TAIL = 2000
+
+
+class Slot:
+    """A trainer with its nursery, seen from the engine.
+
+    Attributes:
+        channel: Socket to the trainer; closes when the trainer ends.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self._pidfd: int | None = None
+
+    def started(self, pidfd: int) -> None:
+        """Note that the trainer runs; `pidfd` is the slot's from now on."""
+        self._pidfd = pidfd
+
+    def kill(self) -> None:
+        """End the trainer; the rest of the slot follows by itself."""
+        if self._pidfd is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Release what the engine holds of the slot."""
+        self.channel.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
+
+class ForkServer:
+    """The fork server process and the slots that it forks.
+
+    It gets an empty environment (one thread for every math library, a fixed hash seed, our own import path), a
+    process group of its own, so that Ctrl-C in the terminal reaches the engine alone, and dies with the engine.
+
+    Attributes:
+        channel: Socket to the fork server; closes when it ends.
+    """
+
+    def __init__(self) -> None:
+        self._scratch = Scratch()
+        ours, theirs = socket.socketpair()
+        self.channel = Channel(ours)
+        self._starting: deque[Slot] = deque()
+        path = [str(_ROOT), *(entry or os.getcwd() for entry in sys.path)]
+        with open(self._scratch.path / "log", "wb") as log, theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "evaluator.forkserver", str(theirs.fileno()), str(os.getpid())],
+                env={
+                    "PYTHONPATH": os.pathsep.join(path),
+                    "PYTHONHASHSEED": "0",
+                    "OMP_NUM_THREADS": "1",
+                    "MKL_NUM_THREADS": "1",
+                    "OPENBLAS_NUM_THREADS": "1",
+                    "LC_ALL": "C.UTF-8",
+                    "HOME": str(self._scratch.path),
+                    "TMPDIR": str(self._scratch.path),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+
+    def start_slot(self, task: Task) -> Slot:
+        """Ask for a slot; it can be given work at once, even before the fork server has come up.
+
+        Raises:
+            ClosedError: The fork server is gone.
+        """
+        ours, theirs = socket.socketpair()
+        slot = Slot(Channel(ours))
+        with theirs:
+            self.channel.send(StartSlot(), [theirs.fileno()])
+        slot.channel.send(Prepare(task))
+        self._starting.append(slot)
+        return slot
+
+    def take_news(self) -> None:
+        """Read one message of the fork server.
+
+        Raises:
+            ClosedError: It is gone.
+        """
+        message, fds = self.channel.receive()
+        assert isinstance(message, SlotStarted)
+        self._starting.popleft().started(fds[0])
+
+    def log(self) -> str:
+        """The last lines that our own processes printed: why one of them failed."""
+        with suppress(FileNotFoundError):
+            return (self._scratch.path / "log").read_text(errors="replace")[-_LOG_TAIL:].strip()
+        return ""
+
+    def close(self) -> None:
+        """End the fork server and, through it, every process below it."""
+        self._process.kill()
+        self._process.wait()
+        with suppress(ClosedError):
+            while self._starting:
+                self.take_news()
+        self.channel.close()
+        self._scratch.remove()

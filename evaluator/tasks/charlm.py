@@ -1,0 +1,117 @@
+"""Task `charlm`: byte-level language modelling on real text, small enough for one CPU core.
+
+The description only; what runs in the trainer is `evaluator.tasks.charlm_training`. Must not import torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evaluator.records import Limits, Rung
+from evaluator.tasks.text import Text, load_text
+
+if TYPE_CHECKING:
+    from evaluator.tasks.charlm_training import CharLMTraining
+    from evaluator.tasks.gpt import GPTShape
+
+_SMOKE_STEPS = 12
+
+
+@dataclass(frozen=True)
+class CharLM:
+    """Sizes of the task; every field is part of a trial's fingerprint except `text`, whose bytes are.
+
+    Attributes:
+        width: Residual stream of the model.
+        depth: Blocks.
+        heads: Attention heads.
+        context: Bytes in a sequence.
+        batch: Sequences in a step.
+        held_out_sequences: Sequences that score a trial, evenly spaced over the split.
+        proxy_steps: Steps of the proxy rung; confirm has 3 and full 10 times as many.
+        text: File or folder; None is the interpreter's own standard library.
+    """
+
+    width: int = 64
+    depth: int = 2
+    heads: int = 2
+    context: int = 128
+    batch: int = 16
+    held_out_sequences: int = 128
+    proxy_steps: int = 100
+    text: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name on the command line."""
+        return "charlm"
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Bytes in a step."""
+        return self.batch * self.context
+
+    def describe(self) -> Mapping[str, object]:
+        """Sizes and numerics, without the text."""
+        return {key: value for key, value in asdict(self).items() if key != "text"}
+
+    def load(self) -> Text:
+        """Read the text and its splits.
+
+        Raises:
+            evaluator.tasks.text.TextError: No such text, or too little of it.
+        """
+        return load_text(self.text, need=(self.held_out_sequences + 1) * self.context)
+
+    def data_digest(self) -> str:
+        """Hex digest of the text and its splits; read once per process."""
+        return _data_digest(self)
+
+    def rung(self, name: str) -> Rung:
+        """One of the rungs.
+
+        Raises:
+            KeyError: No such rung.
+        """
+        rungs = {rung.name: rung for rung in self._rungs()}
+        if name not in rungs:
+            raise KeyError(f"charlm has no rung {name!r}; it has {', '.join(rungs)}")
+        return rungs[name]
+
+    def promotion_rung(self) -> Rung:
+        """The full rung on the test split, with rng_seeds of its own."""
+        return self._full("test", first_rng_seed=3000)
+
+    def shape(self) -> GPTShape:
+        """The model; imports torch."""
+        from evaluator.tasks.gpt import GPTShape
+
+        return GPTShape(vocab=256, width=self.width, depth=self.depth, heads=self.heads)
+
+    def training(self) -> CharLMTraining:
+        """The trainer's side; imports torch and reads the text."""
+        from evaluator.tasks.charlm_training import CharLMTraining
+
+        return CharLMTraining(self)
+
+    def _rungs(self) -> tuple[Rung, ...]:
+        steps = self.proxy_steps
+        return (
+            Rung("smoke", _SMOKE_STEPS, _SMOKE_STEPS, 0, 1, "validation", Limits(5.0, 30.0)),
+            Rung("proxy", steps, max(1, steps // 2), 0, 2, "validation", Limits(15.0, 90.0)),
+            Rung("confirm", 3 * steps, steps, 1000, 4, "validation", Limits(45.0, 270.0)),
+            self._full("validation", first_rng_seed=2000),
+        )
+
+    def _full(self, split: str, first_rng_seed: int) -> Rung:
+        steps = 10 * self.proxy_steps
+        return Rung("full", steps, 2 * self.proxy_steps, first_rng_seed, 8, split, Limits(150.0, 900.0))
+
+
+@cache
+def _data_digest(task: CharLM) -> str:
+    return task.load().digest()
