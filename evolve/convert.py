@@ -6,7 +6,7 @@ from evaluator.records import Outcome, Trial
 from population.rows import TrialRow
 
 
-def trial_row(trial: Trial, *, id: int, program: int, elapsed: float) -> TrialRow:
+def trial_row(trial: Trial, *, id: int, program: int, elapsed: float, seq: int = 0) -> TrialRow:
     """The row of a trial that has ended.
 
     Args:
@@ -14,6 +14,7 @@ def trial_row(trial: Trial, *, id: int, program: int, elapsed: float) -> TrialRo
         id: The row's id.
         program: Id of the program that was tried.
         elapsed: Running time of the run in seconds.
+        seq: Place in the one order of all rows, if it is known here.
     """
     return TrialRow(
         id=id,
@@ -30,4 +31,5 @@ def trial_row(trial: Trial, *, id: int, program: int, elapsed: float) -> TrialRo
         curve=trial.curve,
         measures=dict(trial.measures),
         elapsed=elapsed,
+        seq=seq,
     )

@@ -131,7 +131,11 @@ class Engine:
     def _start_work(self) -> None:
         while self._free() > 0 and not self._interrupts:
             action = next_action(
-                self.state, frozenset(self._in_flight.values()), self._spent(), self._budget, self._varying is None
+                self.state,
+                frozenset(self._in_flight.values()),
+                self._spent(),
+                self._budget,
+                self._varying is None,
             )
             match action:
                 case Run(plan):
@@ -188,7 +192,7 @@ class Engine:
                 self._on_variation(action, varied)
 
     def _on_trial(self, plan: Planned, trial: Trial) -> None:
-        row = trial_row(trial, id=self.state.trials + 1, program=plan.program, elapsed=self._elapsed())
+        row = trial_row(trial, id=self.state.last_trial + 1, program=plan.program, elapsed=self._elapsed())
         self._write([row])
         if trial.outcome is not Outcome.FINISHED:
             self.message = f"#{plan.program} {plan.rung}: {trial.outcome}: {trial.reason}"

@@ -35,7 +35,9 @@ class NamedGenome:
 def shipped() -> tuple[NamedGenome, ...]:
     """The seed programs of the package, by name."""
     folder = importlib.resources.files("seed_programs")
-    files = sorted((item for item in folder.iterdir() if item.name.endswith(".py")), key=lambda item: item.name)
+    files = sorted(
+        (item for item in folder.iterdir() if item.name.endswith(".py")), key=lambda item: item.name
+    )
     return tuple(
         _named(item.name.removesuffix(".py"), item.read_text(encoding="utf-8"))
         for item in files
@@ -67,18 +69,28 @@ def from_file(path: Path) -> NamedGenome:
     Raises:
         GenomeError: It cannot be read, is no genome, or breaks a rule.
     """
+    genome = read(path)
     try:
-        source = path.read_text(encoding="utf-8")
+        check(genome.source)
+    except Rejected as error:
+        raise GenomeError(f"{path}: {error}") from error
+    return genome
+
+
+def read(path: Path) -> NamedGenome:
+    """One genome, its rules not yet checked.
+
+    Raises:
+        GenomeError: It cannot be read or is no genome.
+    """
+    try:
+        return _named(path.stem, path.read_text(encoding="utf-8"))
     except OSError as error:
         raise GenomeError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise GenomeError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
-    try:
-        genome = _named(path.stem, source)
-        check(source)
-    except (GenomeError, Rejected) as error:
+    except GenomeError as error:
         raise GenomeError(f"{path}: {error}") from error
-    return genome
 
 
 def _named(name: str, source: str) -> NamedGenome:

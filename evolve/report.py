@@ -80,7 +80,8 @@ def _island(state: State, index: int) -> IslandProgress:
     island = state.islands[index]
     elites = island.archive.elites(state.mean)
     if not elites:
-        return IslandProgress(island.name)
+        return IslandProgress(f"{index} {island.profile.name}")
     best = _lowest(state, "proxy", elites)
     at = state.estimates["proxy"].estimate(best)
-    return IslandProgress(island.name, best, at.mean, at.low, at.high, len(elites))
+    name = f"{index} {island.profile.name}"
+    return IslandProgress(name, best, at.mean, at.low, at.high, len(island.archive))

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from evaluator.records import Rung
 from evolve.config import Config
 from evolve.operators.base import Tried
-from population.archive import AddStatus
 from population.estimate import Estimates
 from population.island import Island, make_islands
 from population.rows import EventRow, Move, ProgramRow, TrialRow
@@ -96,7 +95,8 @@ class State:
         births: Programs made by operators.
         attempts: Variations tried, births or not.
         barren: Attempts since the last birth.
-        trials: Trials written.
+        trials: Trials of the search that are written.
+        last_trial: Id of the last trial row, promotions' included.
         steps: Steps paid, by rung.
         replicates: Further proxy trials decided by the allocation rule.
         tried: Recent moves and what came of them.
@@ -112,13 +112,14 @@ class State:
         self.programs: dict[int, Known] = {}
         self.digests: dict[str, int] = {}
         self.queue: deque[Planned] = deque()
-        self.islands: list[Island] = make_islands(config.islands, config.operators)
+        self.islands: tuple[Island, ...] = make_islands(config.islands)
         self.estimates = {"proxy": Estimates(), "confirm": Estimates()}
         self.outcomes: Counter[str] = Counter()
         self.births = 0
         self.attempts = 0
         self.barren = 0
         self.trials = 0
+        self.last_trial = 0
         self.events = 0
         self.replicates = 0
         self.migrations = 0
@@ -148,7 +149,7 @@ class State:
         return self.estimates["proxy"].estimate(program).mean
 
     def elites(self) -> list[int]:
-        """Members of all archives' cells, each once, in order of id."""
+        """The elites of all archives, each once, in order of id."""
         return sorted({elite for island in self.islands for elite in island.archive.elites(self.mean)})
 
     def seed_programs(self) -> list[Known]:
@@ -177,6 +178,9 @@ class State:
             self.queue.append(Planned(program, rung, self.rungs[rung].first_rng_seed + place))
 
     def _on_trial(self, row: TrialRow) -> None:
+        self.last_trial = row.id
+        if row.rung not in self.rungs:
+            return  # a promotion's: the search must not learn from it
         plan = Planned(row.program, row.rung, row.rng_seed)
         known = self.programs[row.program]
         if plan in self.queue:
@@ -213,7 +217,7 @@ class State:
         for plan in [plan for plan in self.queue if plan.program == known.id]:
             self.queue.remove(plan)  # a program that failed once neither enters an archive nor climbs
         for island in self.islands:
-            island.archive.remove(known.id)
+            island.archive.discard(known.id)
         if known.id in self.confirmed:
             self.confirmed.remove(known.id)
         if known.operator in self.operators:
@@ -233,14 +237,15 @@ class State:
         homes = self.islands if known.parent is None else [self.islands[known.island]]
         for island in homes:
             status = island.archive.add(known.id, known.measures, self.mean)
-            if known.improved and status is not AddStatus.NOT_ADDED:
-                island.accept()
+            island.accepted_since += known.improved and status.accepted
 
     def _gain(self, known: Known) -> float | None:
         """Parent's value minus the child's, mean over the proxy rng_seeds that both have."""
         assert known.parent is not None
         before = self.programs[known.parent].values
-        shared = [before[key] - value for key, value in known.values.items() if key[0] == "proxy" and key in before]
+        shared = [
+            before[key] - value for key, value in known.values.items() if key[0] == "proxy" and key in before
+        ]
         return sum(shared) / len(shared) if shared else None
 
     def _on_event(self, row: EventRow) -> None:
@@ -251,7 +256,7 @@ class State:
             operator = str(row.data["operator"])
             self.operators.setdefault(operator, Counter())[str(row.data["result"])] += 1
             if row.data.get("pruning"):
-                self.islands[int(row.data["island"])].pruned()
+                self.islands[int(row.data["island"])].accepted_since = 0
         elif row.kind == "plan":
             self.replicates += row.data["rung"] == "proxy"
             self._plan(int(row.data["program"]), str(row.data["rung"]))

@@ -62,8 +62,11 @@ def vary(run_rng_seed: int, variation: Variation) -> Varied:
 
     start = time.process_time()
     rng = stream(run_rng_seed, "vary", variation.attempt)
+    operator = get_operator(variation.operator)
+    if len(variation.sources) < operator.parents:
+        return Varied(None, reason=f"{operator.name} wants {operator.parents} parents, there is no second one")
     try:
-        child = get_operator(variation.operator).vary(variation.sources, rng, variation.tried)
+        child = operator.vary(variation.sources, rng, variation.tried)
         identity = digest(child.source)
     except NoVariationError as error:
         return Varied(None, reason=str(error), seconds=time.process_time() - start)

@@ -30,6 +30,15 @@ class Duration(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    default=lambda: len(os.sched_getaffinity(0)),
+    show_default="cores",
+    help="Trials at once.",
+)
+
+
 def search_options(function: Callable[..., None]) -> Callable[..., None]:
     """Budgets, jobs and quiet."""
     options = (
@@ -41,13 +50,7 @@ def search_options(function: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--budget-births", type=click.IntRange(1), metavar="N", help="Stop after N births."),
         click.option("--budget-trials", type=click.IntRange(1), metavar="N", help="Stop after N trials."),
-        click.option(
-            "--jobs",
-            type=click.IntRange(1, 1024),
-            default=lambda: len(os.sched_getaffinity(0)),
-            show_default="cores",
-            help="Trials at once.",
-        ),
+        jobs_option,
         click.option("--quiet", is_flag=True, help="Show no progress."),
     )
     for option in reversed(options):

@@ -11,7 +11,9 @@ from evolve.cli.search_options import go, search_options
 
 
 @click.command("start")
-@click.option("--islands", type=click.IntRange(1, 64), default=4, show_default=True, help="Number of islands.")
+@click.option(
+    "--islands", type=click.IntRange(1, 64), default=4, show_default=True, help="Number of islands."
+)
 @click.option("--task", default="charlm", show_default=True, help="What the optimizers are scored on.")
 @click.option(
     "--text",
@@ -27,7 +29,9 @@ from evolve.cli.search_options import go, search_options
     help="Begin with these genomes instead of the seed programs; may be given several times.",
 )
 @click.option("--join", is_flag=True, help="With --from: begin with these and the seed programs.")
-@click.option("--rng-seed", type=int, default=0, show_default=True, help="Seed of all the search's randomness.")
+@click.option(
+    "--rng-seed", type=int, default=0, show_default=True, help="Seed of all the search's randomness."
+)
 @click.option(
     "--pressure",
     type=click.FloatRange(0, 20),
@@ -42,7 +46,11 @@ from evolve.cli.search_options import go, search_options
     help="Operators that may be used, separated by commas.",
 )
 @click.option(
-    "--run", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The new run's folder."
+    "--run",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="The new run's folder.",
 )
 @search_options
 @clear_errors
@@ -70,15 +78,17 @@ def command(
     from evolve.budget import Budget
     from evolve.config import Config
     from evolve.genomes import from_paths, shipped
-    from evolve.operators import OPERATORS
+    from evolve.operators import PARENTS
     from evolve.run import new_run
     from evolve.session import create
 
     names = tuple(dict.fromkeys(name.strip() for name in operators.split(",") if name.strip()))
-    for given, known, what in ((names, OPERATORS, "--operators"), ((task,), TASKS, "--task")):
+    for given, known, what in ((names, PARENTS, "--operators"), ((task,), TASKS, "--task")):
         wrong = [name for name in given if name not in known]
         if wrong or not given:
-            raise click.UsageError(f"{what}: expected {', '.join(known)}; got {', '.join(wrong) or 'nothing'}")
+            raise click.UsageError(
+                f"{what}: expected {', '.join(known)}; got {', '.join(wrong) or 'nothing'}"
+            )
     if join and not paths:
         raise click.UsageError("--join goes with --from: it adds those genomes to the seed programs")
     if text is not None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     OPERATORS: dict[str, Operator]
 
+PARENTS = {"perturb": 1, "crossover": 2, "ablate": 1, "prune": 1}
+"""Every operator's name and how many parents it wants: what the engine may know without importing them."""
+
 
 @cache
 def _table() -> dict[str, Operator]:

@@ -1,0 +1,194 @@
+"""What to do next: pure decisions from the state, the budget and the run's rng_seed.
+
+The order: what is planned first, then migration, then a climb to the confirm rung, then (by one cited rule) another
+rng_seed for a promising program or a new birth. This module must not do anything: no I/O, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+from evolve.budget import Budget, Spent
+from evolve.chance import stream
+from evolve.operators import PARENTS
+from evolve.state import Planned, State
+from population.allocation import Candidate, birth_gain, choose
+from population.estimate import Estimate
+from population.island import draw_operator, draw_parents, pruning_due
+from population.migration import migrants
+
+WEIGHTS = {"perturb": 3.0, "crossover": 2.0, "ablate": 1.0, "prune": 0.1}
+"""How often an operator is used before an island's bias; prune changes no value, so it mostly waits for its rounds."""
+CONFIRM_SHARE = 0.25
+"""Largest share of all steps that the confirm rung may take."""
+CONFIRMED_SEEDS = 2
+"""Seed programs that go to the confirm rung: the one to beat is sought there, not guessed from the proxy."""
+CHECKED = 3
+"""Proxy rng_seeds that a program needs before it climbs."""
+MOST_REPLICATES = 32
+"""Most proxy rng_seeds of one program."""
+CANDIDATES = 50
+"""Programs looked at for another rng_seed."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Run a planned trial."""
+
+    plan: Planned
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Plan one more rng_seed of a program on a rung."""
+
+    program: int
+    rung: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Migrate:
+    """Let programs join a neighbouring island: (program, from, to) each."""
+
+    moves: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Vary:
+    """Try to make a child.
+
+    Attributes:
+        attempt: Running number.
+        island: Where the child will live.
+        operator: What makes it.
+        parents: Ids, the main parent first.
+        pruning: Whether this is the island's pruning round.
+    """
+
+    attempt: int
+    island: int
+    operator: str
+    parents: tuple[int, ...]
+    pruning: bool = False
+
+
+Action = Run | Plan | Migrate | Vary
+
+
+def next_action(
+    state: State, in_flight: Set[Planned], spent: Spent, budget: Budget, may_vary: bool
+) -> Action | None:
+    """What to begin now that a slot is free; None to wait, or to end when nothing is under way.
+
+    Args:
+        state: What the run knows.
+        in_flight: Trials under way.
+        spent: What has been used.
+        budget: What may be used.
+        may_vary: Whether the operators' process is free.
+    """
+    if not budget.allows_trial(spent):
+        return None
+    for plan in state.queue:
+        if plan not in in_flight:
+            return Run(plan)
+    if not budget.allows_birth(spent) or not any(len(island.archive) for island in state.islands):
+        return None
+    return _migration(state) or _climb(state) or _replicate(state) or (_birth(state) if may_vary else None)
+
+
+def _migration(state: State) -> Migrate | None:
+    every = state.config.migrate_every
+    if len(state.islands) < 2 or not every or state.migrations >= state.births // every:
+        return None
+    elites = [island.archive.elites(state.mean) for island in state.islands]
+    residents = [set(island.archive.ranked(state.mean)) for island in state.islands]
+    moves = migrants(elites, residents)
+    return Migrate(tuple((move.program, move.source, move.target) for move in moves))
+
+
+def _climb(state: State) -> Plan | None:
+    """The best seed programs, and whoever may be the best program, go to the confirm rung, one rng_seed at a time."""
+    total = sum(state.steps.values())
+    if not total or state.steps["confirm"] > CONFIRM_SHARE * total:
+        return None
+    proxy = state.estimates["proxy"]
+    wanted = state.rungs["confirm"].rng_seeds
+
+    def by_mean(programs: list[int]) -> list[int]:
+        return sorted(programs, key=lambda id: (state.mean(id), id))
+
+    ready = [seed.id for seed in state.seed_programs() if seed.complete("proxy")]
+    for program in by_mean(ready)[:CONFIRMED_SEEDS]:
+        known = state.programs[program]
+        if known.planned.get("confirm", 0) < wanted and not _pending(state, program, "confirm"):
+            return Plan(program, "confirm", "one of the best seed programs")
+    elites = state.elites()
+    if not elites:
+        return None
+    leader = min(map(state.mean, elites))
+    for program in by_mean(elites):
+        at = proxy.estimate(program)
+        if at.mean - at.sd > leader:
+            break
+        planned = state.programs[program].planned.get("confirm", 0)
+        if at.n < CHECKED or planned >= wanted or _pending(state, program, "confirm"):
+            continue
+        if planned == 0 or _plausible(state, program):
+            return Plan(program, "confirm", "it may be the best")
+    return None
+
+
+def _plausible(state: State, program: int) -> bool:
+    """Whether the confirm trials so far leave room for the program to beat the best confirmed one."""
+    confirm = state.estimates["confirm"]
+    rivals = [id for id in state.confirmed if id != program]
+    if not rivals:
+        return True
+    best = min(rivals, key=lambda id: (confirm.estimate(id).mean, id))
+    return confirm.difference(program, best).low < 0
+
+
+def _replicate(state: State) -> Plan | None:
+    proxy = state.estimates["proxy"]
+    candidates = []
+    for program in sorted(state.elites(), key=lambda id: (state.mean(id), id))[:CANDIDATES]:
+        at: Estimate = proxy.estimate(program)
+        if at.n < MOST_REPLICATES and not _pending(state, program, "proxy"):
+            candidates.append(Candidate(program, at.mean, proxy.replicate_reduction(program), at.n))
+    if not candidates:
+        return None
+    leader = min(candidate.mean for candidate in candidates)
+    gain = birth_gain(leader, leader, proxy.effect(""), proxy.noise().paired_sd)
+    share = state.replicates / max(1, sum(proxy_trials(state)))
+    chosen = choose(candidates, gain, share)
+    return None if chosen is None else Plan(chosen, "proxy", "another rng_seed is worth more than a birth")
+
+
+def proxy_trials(state: State) -> tuple[int, int]:
+    """Births and replicates so far: what the share of replicates is taken of."""
+    return state.births, state.replicates
+
+
+def _birth(state: State) -> Vary:
+    attempt = state.attempts + 1
+    rng = stream(state.config.rng_seed, "attempt", attempt)
+    # An island is empty only when every seed program has failed; then its neighbours go on.
+    inhabited = [island for island in state.islands if len(island.archive)]
+    island = inhabited[attempt % len(inhabited)]
+    elites = island.archive.elites(state.mean)
+    if "prune" in state.config.operators and pruning_due(island.accepted_since):
+        return Vary(attempt, island.index, "prune", (elites[0],), pruning=True)
+    weights = {name: WEIGHTS.get(name, 1.0) for name in state.config.operators}
+    operator = draw_operator(island.profile, weights, rng)
+    strangers = [id for id in state.elites() if id not in island.archive]
+    strangers.sort(key=lambda id: (state.mean(id), id))
+    parents = draw_parents(elites, PARENTS[operator], state.config.pressure, rng, strangers)
+    return Vary(attempt, island.index, operator, parents)
+
+
+def _pending(state: State, program: int, rung: str) -> bool:
+    known = state.programs[program]
+    return known.planned.get(rung, 0) > known.finished(rung)

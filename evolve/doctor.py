@@ -1,0 +1,122 @@
+"""What this machine offers, looked at without a network and without importing torch into this process."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from evaluator.pool import Evaluator, EvaluatorError
+from evaluator.records import Outcome, TrialRequest
+from evaluator.sandbox import MEMBERS
+from evaluator.tasks import get_task
+from evolve.genomes import shipped
+from evolve.views.tables import Check
+
+KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY", "MISTRAL_API_KEY")
+"""Names of environment variables that hold model keys; only whether they are set is told."""
+LEAST_FREE_BYTES = 1 << 30
+LEAST_MEMORY_BYTES = 2 << 30
+SECONDS = 60.0
+"""Longest wait for an answer from another process."""
+
+
+def checks() -> tuple[Check, ...]:
+    """Everything that is looked at, in the order shown."""
+    looks: tuple[Callable[[], Check], ...] = (
+        _system,
+        _python,
+        _cores,
+        _memory,
+        _disk,
+        _torch,
+        _gpu,
+        _sandbox,
+        _models,
+        _trial,
+    )
+    return tuple(look() for look in looks)
+
+
+def _system() -> Check:
+    name = f"{platform.system()} {platform.release()} {platform.machine()}"
+    if platform.system() != "Linux":
+        return Check("system", name, "fail", "trials need Linux: use a Linux machine, virtual machine or container")
+    return Check("system", name)
+
+
+def _python() -> Check:
+    return Check("python", platform.python_version())
+
+
+def _cores() -> Check:
+    usable = len(os.sched_getaffinity(0))
+    return Check("cores", f"{usable} usable of {os.cpu_count()}")
+
+
+def _memory() -> Check:
+    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    found = f"{available / 2**30:.1f} GiB free of {total / 2**30:.1f} GiB"
+    if available < LEAST_MEMORY_BYTES:
+        return Check("memory", found, "warn", "one trial at once needs about 1 GiB: use fewer --jobs")
+    return Check("memory", found)
+
+
+def _disk() -> Check:
+    free = shutil.disk_usage(Path.cwd()).free
+    found = f"{free / 2**30:.1f} GiB free in {Path.cwd()}"
+    if free < LEAST_FREE_BYTES:
+        return Check("disk", found, "warn", "a run of 100,000 programs takes about 1 GiB")
+    return Check("disk", found)
+
+
+def _torch() -> Check:
+    try:
+        return Check("torch", version("torch"))
+    except PackageNotFoundError:
+        return Check("torch", "not installed", "fail", "install this package again: it brings torch")
+
+
+def _gpu() -> Check:
+    program = "import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else '')"
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Check("GPU", f"torch gave no answer within {SECONDS:.0f} s", "warn", "charlm does not need one")
+    name = answer.stdout.strip()
+    return Check("GPU", name or "none", "ok", "" if name else "not needed: the task charlm runs on the CPU")
+
+
+def _sandbox() -> Check:
+    return Check("sandbox", ", ".join(member.name for member in MEMBERS))
+
+
+def _models() -> Check:
+    present = [name for name in KEYS if os.environ.get(name)]
+    return Check("model keys", ", ".join(present) or "none set", "ok", "" if present else "not needed")
+
+
+def _trial() -> Check:
+    task = get_task("charlm")
+    genome = shipped()[0]
+    request = TrialRequest(genome.digest, genome.source, task.rung("smoke"), 0)
+    try:
+        with Evaluator(task, 1) as evaluator:
+            evaluator.submit(request)
+            ended = evaluator.wait(SECONDS)
+    except EvaluatorError as error:
+        return Check("smoke trial", str(error), "fail", "see the reason above")
+    if not ended:
+        return Check("smoke trial", f"no answer within {SECONDS:.0f} s", "fail", "is the machine overloaded?")
+    trial = ended[0][1]
+    if trial.outcome is not Outcome.FINISHED:
+        return Check("smoke trial", f"{genome.name}: {trial.outcome}: {trial.reason}", "fail", "see the reason")
+    return Check("smoke trial", f"{genome.name} finished in {trial.wall_seconds:.1f} s")

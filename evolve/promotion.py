@@ -1,0 +1,190 @@
+"""Promotion: a program against the best seed program at the full rung, on fresh rng_seeds and a text no search has seen.
+
+The plan (who, against whom, which rng_seeds) is written before the first run and never changed: promoting again goes on
+with it. Every run is reported; a failed one makes the verdict "not shown". This module must not choose whom to promote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from evaluator.pool import Evaluator
+from evaluator.records import Outcome, Rung, TrialRequest
+from evolve.convert import trial_row
+from evolve.overview import standings
+from evolve.views.tables import PromotionLine
+from population.rows import EventRow, TrialRow
+from population.store import Store
+from population.verdict import SHOWN, compare, holm, verdict
+
+Slot = tuple[int, int]
+"""A run of a plan: (program id, rng_seed)."""
+MOST_LOST = 3
+"""Times one run may be lost before the promotion stops."""
+
+
+class PromotionError(Exception):
+    """This program cannot be promoted now; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A plan.
+
+    Attributes:
+        program: Id of the program that is promoted.
+        against: Id of the seed program it is compared with.
+        rng_seeds: Fixed before the first run.
+        fingerprint: What else determines the values: task, data, rung, versions.
+    """
+
+    program: int
+    against: int
+    rng_seeds: tuple[int, ...]
+    fingerprint: str
+
+    def slots(self) -> tuple[Slot, ...]:
+        """All runs of the plan, pairs together."""
+        return tuple((program, seed) for seed in self.rng_seeds for program in (self.program, self.against))
+
+
+def promotions(store: Store) -> tuple[Promotion, ...]:
+    """All plans of a run, in the order made."""
+    return tuple(
+        Promotion(e.data["program"], e.data["against"], tuple(e.data["rng_seeds"]), e.data["fingerprint"])
+        for e in store.events("promotion")
+    )
+
+
+def plan(store: Store, program: int, rung: Rung, fingerprint: str) -> Promotion:
+    """The plan for a program: the old one if there is one, else a new one, written down.
+
+    Raises:
+        PromotionError: There is nothing to compare it with, or the old plan was made under other conditions.
+    """
+    for old in promotions(store):
+        if old.program == program:
+            if old.fingerprint != fingerprint:
+                raise PromotionError(
+                    f"program {program} was promoted under other conditions (another torch, text or device): its plan "
+                    "can only go on where it began"
+                )
+            return old
+    _, best_seed = standings(store)
+    if best_seed is None:
+        raise PromotionError("the run has no seed program with an estimate yet: let it go on with `evolve resume`")
+    if best_seed.id == program:
+        raise PromotionError(f"program {program} is the best seed program itself: there is nothing to compare it with")
+    new = Promotion(program, best_seed.id, rung.seeds(), fingerprint)
+    data = {
+        "program": new.program,
+        "against": new.against,
+        "rng_seeds": list(new.rng_seeds),
+        "fingerprint": fingerprint,
+    }
+    last = max((event.id for event in store.events()), default=0)
+    store.append_event(EventRow(last + 1, "promotion", data, store.last_elapsed(), last_seq(store) + 1))
+    return new
+
+
+def carry_out(
+    store: Store, promotion: Promotion, rung: Rung, evaluator: Evaluator, tell: Callable[[TrialRow], None]
+) -> None:
+    """Run what the plan still lacks, writing each result as it comes.
+
+    Raises:
+        PromotionError: Trials keep being lost.
+    """
+    done = results(store, promotion)
+    missing = [slot for slot in promotion.slots() if slot not in done]
+    id, seq = last_trial(store), last_seq(store)
+    elapsed = store.last_elapsed()  # a promotion is no part of the search's running time
+    lost: dict[Slot, int] = {}
+    under_way: dict[int, Slot] = {}
+    while missing or under_way:
+        while missing and evaluator.idle > 0:
+            slot = missing.pop(0)
+            program = store.program(slot[0])
+            ticket = evaluator.submit(TrialRequest(program.digest, program.source, rung, slot[1]))
+            under_way[ticket] = slot
+        for ticket, trial in evaluator.wait(1.0):
+            slot = under_way.pop(ticket)
+            id, seq = id + 1, seq + 1
+            row = trial_row(trial, id=id, program=slot[0], elapsed=elapsed, seq=seq)
+            store.append_trial(row)
+            tell(row)
+            if trial.outcome is Outcome.LOST:
+                lost[slot] = lost.get(slot, 0) + 1
+                if lost[slot] >= MOST_LOST:
+                    raise PromotionError(
+                        f"rng_seed {slot[1]} of program {slot[0]} was lost {MOST_LOST} times: something is wrong with "
+                        "this machine; promote again to go on"
+                    )
+                missing.append(slot)
+
+
+def lines(store: Store) -> tuple[PromotionLine, ...]:
+    """The verdicts on all promotions of the run, p-values Holm-adjusted over all of them."""
+    plans = promotions(store)
+    found = [results(store, promotion) for promotion in plans]
+    compared = [
+        compare(list(_values(p, p.program, r)), list(_values(p, p.against, r)))
+        for p, r in zip(plans, found, strict=True)
+    ]
+    adjusted = holm([comparison.p for comparison in compared])
+    table = []
+    for promotion, got, comparison, p in zip(plans, found, compared, adjusted, strict=True):
+        running = len(got) < len(promotion.slots())
+        shown = verdict(comparison, p) == SHOWN
+        table.append(
+            PromotionLine(
+                program=promotion.program,
+                against=promotion.against,
+                planned=comparison.n,
+                finished=comparison.finished,
+                failed=sum(row.value is None for row in got.values()),
+                gain=_negated(comparison.mean),
+                low=_negated(comparison.high),
+                high=_negated(comparison.low),
+                p=None if running else comparison.p,
+                p_adjusted=None if running else p,
+                verdict="running" if running else "better" if shown else "not shown",
+            )
+        )
+    return tuple(table)
+
+
+def results(store: Store, promotion: Promotion) -> Mapping[Slot, TrialRow]:
+    """The runs of a plan that have ended, lost ones aside."""
+    seeds = set(promotion.rng_seeds)
+    return {
+        (row.program, row.rng_seed): row
+        for program in (promotion.program, promotion.against)
+        for row in store.trials(program)
+        if row.fingerprint == promotion.fingerprint and row.rng_seed in seeds and row.outcome != "lost"
+    }
+
+
+def last_seq(store: Store) -> int:
+    """Place of the last row of a run."""
+    return max(
+        max((row.seq for row in store.events()), default=0),
+        max((row.seq for row in store.trials()), default=0),
+        max((row.seq for row in store.programs()), default=0),
+    )
+
+
+def last_trial(store: Store) -> int:
+    """Id of the last trial row."""
+    return max((row.id for row in store.trials()), default=0)
+
+
+def _values(promotion: Promotion, program: int, found: Mapping[Slot, TrialRow]) -> Iterator[float | None]:
+    for seed in promotion.rng_seeds:
+        row = found.get((program, seed))
+        yield row.value if row is not None else None
+
+
+def _negated(number: float | None) -> float | None:
+    return None if number is None else -number
