@@ -125,6 +125,10 @@ class Evaluator:
         done, self._done = self._done, []
         return done
 
+    def filenos(self) -> list[int]:
+        """Descriptors that become readable when `wait` may have something to give."""
+        return [slot.channel.fileno() for slot in self._slots] + [self._server.channel.fileno()]
+
     def close(self) -> None:
         """End all processes at once; trials that run are dropped. Idempotent."""
         if self._slots:

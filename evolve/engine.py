@@ -177,19 +177,26 @@ class Engine:
     # Taking in what came of them
 
     def _wait(self, selector: selectors.BaseSelector) -> None:
-        descriptors = [*self._evaluator.filenos(), *([self._worker.fileno()] if self._varying else [])]
-        for descriptor in descriptors:
-            selector.register(descriptor, selectors.EVENT_READ)
-        selector.select(WAIT_SECONDS)
-        for descriptor in descriptors:
-            selector.unregister(descriptor)
-        for ticket, trial in self._evaluator.wait(0):
+        ended = self._evaluator.wait(0)
+        if not ended:
+            self._sleep(selector)
+            ended = self._evaluator.wait(0)
+        for ticket, trial in ended:
             self._on_trial(self._in_flight.pop(ticket), trial)
         if self._varying is not None:
             varied = self._worker.take()
             if varied is not None:
                 action, self._varying = self._varying, None
                 self._on_variation(action, varied)
+
+    def _sleep(self, selector: selectors.BaseSelector) -> None:
+        """Until a trial or a variation has something to tell, or it is time to look around."""
+        descriptors = [*self._evaluator.filenos(), *([self._worker.fileno()] if self._varying else [])]
+        for descriptor in descriptors:
+            selector.register(descriptor, selectors.EVENT_READ)
+        selector.select(WAIT_SECONDS)
+        for descriptor in descriptors:
+            selector.unregister(descriptor)
 
     def _on_trial(self, plan: Planned, trial: Trial) -> None:
         row = trial_row(trial, id=self.state.last_trial + 1, program=plan.program, elapsed=self._elapsed())
