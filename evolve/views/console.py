@@ -1,4 +1,4 @@
-"""Where renderings meet the output: rich on a terminal, fixed-width text elsewhere. Knows no program and no run."""
+"""Where renderings meet the output: rich on a terminal, fixed-width text elsewhere. Knows no run."""
 
 from __future__ import annotations
 

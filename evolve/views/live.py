@@ -1,7 +1,7 @@
-"""The live progress of `evolve start`: a panel that redraws on a terminal, one line every few seconds elsewhere.
+"""The live progress of `evolve start`: a panel redrawn on a terminal, a line every few seconds elsewhere.
 
-Draws `Progress` records and nothing else; must not know the engine. There is no thread: what is on the screen is
-what the last `update` said, so a search that hangs is seen to hang.
+Draws `Progress` records and nothing else; must not know the engine. There is no thread: what is on the
+screen is what the last `update` said, so a search that hangs is seen to hang.
 """
 
 from __future__ import annotations

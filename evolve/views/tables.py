@@ -60,7 +60,7 @@ class PromotionLine:
         planned: Rng_seeds fixed beforehand.
         finished: Pairs in which both trials finished.
         failed: Trials that ended without a value.
-        gain: Mean paired difference on the test split (seed program minus promoted; positive is better), or None.
+        gain: Mean paired difference on the test split (seed program minus promoted; positive is better).
         low: Lower end of its 95 % interval.
         high: Upper end.
         p: p-value of the paired test, or None.
