@@ -33,8 +33,7 @@ class AdamW(torch.optim.Optimizer):
                 state["t"] += 1
                 m = state["m"].lerp_(p.grad, 1 - beta1)
                 v = state["v"].lerp_(p.grad.square(), 1 - beta2)
-                # Both moments start at zero: divide by the weight that they have received so far.
-                m_weight, v_weight = 1 - beta1 ** state["t"], 1 - beta2 ** state["t"]
+                m_weight, v_weight = 1 - beta1 ** state["t"], 1 - beta2 ** state["t"]  # received so far
                 if p.ndim >= 2:
                     p.mul_(1 - lr * group["weight_decay"])
                 p.addcdiv_(m, (v / v_weight).sqrt_().add_(group["eps"]), value=-lr / m_weight)

@@ -17,7 +17,7 @@ class Muon(torch.optim.Optimizer):
         params: Matrices, each of shape (out, in).
         lr: Spectral norm of one update of a square matrix.
         momentum: Memory of the gradient's running average, in [0, 1).
-        ns_steps: Newton-Schulz iterations.
+        ns_steps: Newton-Schulz iterations; five lift a singular value of a thousandth of the norm.
         weight_decay: Share of the matrix that is removed per unit of learning rate.
     """
 
@@ -48,14 +48,10 @@ def by_shape(params):
 
 
 def orthogonalize(g, ns_steps):
-    """Approximate the nearest semi-orthogonal matrices: U V^T where g = U S V^T.
+    """Approximate U V^T of g = U S V^T, the nearest semi-orthogonal matrices, for (count, out, in) stacks g.
 
     Quintic Newton-Schulz iteration, Jordan 2024 <https://kellerjordan.github.io/posts/muon/>. The
     coefficients are tuned for slope at zero, not exactness: singular values end in about [0.7, 1.2].
-
-    Args:
-        g: Matrices of shape (count, out, in).
-        ns_steps: Iterations; five lift a singular value of a thousandth of the norm.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     x = g.mT if g.size(-2) > g.size(-1) else g  # the Gram matrix of the short side is the cheaper one
@@ -92,8 +88,7 @@ class AdamW(torch.optim.Optimizer):
                 state["t"] += 1
                 m = state["m"].lerp_(p.grad, 1 - beta1)
                 v = state["v"].lerp_(p.grad.square(), 1 - beta2)
-                # Both moments start at zero: divide by the weight that they have received so far.
-                m_weight, v_weight = 1 - beta1 ** state["t"], 1 - beta2 ** state["t"]
+                m_weight, v_weight = 1 - beta1 ** state["t"], 1 - beta2 ** state["t"]  # received so far
                 if p.ndim >= 2:
                     p.mul_(1 - lr * group["weight_decay"])
                 p.addcdiv_(m, (v / v_weight).sqrt_().add_(group["eps"]), value=-lr / m_weight)
