@@ -1,14 +1,15 @@
 """One program's posterior from its parent's: exact Gaussian algebra given a few discrete classes.
 
-State of a program: its value `mu` and its shared rng_seed effects `e[s]` for every rng_seed run by it or an ancestor.
-A child is its parent plus one effect `delta` of its operator, with `e_child = kept * e_parent + fresh`. Given how loud
-the child is, how much it keeps and which trial (if any) is an outlier, all is Gaussian except `delta`, which is a
-scalar: its mixture prior is handled exactly in one dimension. What goes down to the next generation is the Gaussian
-with the mixture's mean and covariance (generalised pseudo-Bayes of order one, as in Blom and Bar-Shalom 1988
-<https://doi.org/10.1109/9.1299>).
+State of a program: its value `mu` and its shared rng_seed effects `e[s]` for every rng_seed run by it
+or an ancestor. A child is its parent plus one effect `delta` of its operator, with
+`e_child = kept * e_parent + fresh`. Given how loud the child is, how much it keeps and which trial (if
+any) is an outlier, all is Gaussian except `delta`, which is a scalar: its mixture prior is handled
+exactly in one dimension. What goes down to the next generation is the Gaussian with the mixture's mean
+and covariance (Blom and Bar-Shalom 1988 <https://doi.org/10.1109/9.1299> call this generalised
+pseudo-Bayes of order one).
 
-Cost per program: one (n, n) solve for each class combination, n its trials; never a matrix over programs.
-This module must not know ids, operators' names or when anything is computed.
+Cost per program: one (n, n) inverse per class, n its trials; never a matrix over programs. This module
+must not know ids, operators' names or when anything is computed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,31 @@ import numpy.typing as npt
 from population.mixture import Floats, Mixture
 from population.noise import KEPT, OUTLIER_SD, SCALES, Noise
 
-MAX_SUSPECTS = 8
+MAX_SUSPECTS = 6
+"""How many of a program's trials, those farthest from its median, are suspected of being the outlier."""
+
+_SCALE_OF = np.repeat(np.arange(len(SCALES)), len(KEPT))
+_KEPT_OF = np.tile(np.arange(len(KEPT)), len(SCALES))
+_SCALES = SCALES[_SCALE_OF]
+_KEPT = KEPT[_KEPT_OF]
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Posterior of a program, as its children need it.
+
+    Attributes:
+        rng_seeds: The d rng_seeds whose effects are tracked.
+        mean: Shape (1 + d + x,): value, rng_seed effects, then x passengers that stay as they are while
+            the program moves on to its child (an ancestor's state, to compare with).
+        cov: Shape (1 + d + x, 1 + d + x).
+        scale: Shape (5,): probability of each of `SCALES`.
+    """
+
+    rng_seeds: tuple[int, ...]
+    mean: Floats
+    cov: Floats
+    scale: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +55,7 @@ class Shares:
 
     Attributes:
         n: Its rng_seeds.
-        squares: Expected sum of squared standardized contrasts among its trials; n - 1 if the noise sd is right.
+        squares: Expected sum of squared standardized contrasts among its trials; n - 1 if the sd is right.
         scales: Shape (5,): probability of each of `SCALES`.
         kept: Shape (4,): probability of each of `KEPT`.
         outliers: Expected number of outliers.
@@ -43,23 +68,6 @@ class Shares:
     outliers: float
 
 
-@dataclass(frozen=True, eq=False)
-class State:
-    """Posterior of a program, as its children need it.
-
-    Attributes:
-        rng_seeds: The d rng_seeds whose effects are tracked.
-        mean: Shape (1 + d + x,): value, rng_seed effects, then x passengers that no longer move (see `paired`).
-        cov: Shape (1 + d + x, 1 + d + x).
-        scale: Shape (5,): probability of each of `SCALES`.
-    """
-
-    rng_seeds: tuple[int, ...]
-    mean: Floats
-    cov: Floats
-    scale: Floats
-
-
 def origin(value: float, noise: Noise) -> State:
     """What seed programs descend from: a fixed value and no rng_seed effects."""
     return State((), np.array([value]), np.zeros((1, 1)), noise.scales)
@@ -67,6 +75,8 @@ def origin(value: float, noise: Noise) -> State:
 
 class Posterior:
     """A program's posterior given its parent's state, its operator's effect and its own trials.
+
+    A class is a pair of a noise scale and a share kept; a hypothesis is a class and an outlier, or none.
 
     Args:
         parent: The parent's state.
@@ -79,66 +89,65 @@ class Posterior:
     def __init__(
         self, parent: State, effect: Mixture, noise: Noise, rng_seeds: tuple[int, ...], values: Floats
     ) -> None:
-        parent = _extended(parent, rng_seeds)
-        self.rng_seeds = parent.rng_seeds
-        self._index = np.array([1 + parent.rng_seeds.index(seed) for seed in rng_seeds], dtype=np.intp)
-        n = len(rng_seeds)
-        suspects = min(n, MAX_SUSPECTS)
-        j, k, h = np.meshgrid(
-            np.arange(len(SCALES)), np.arange(len(KEPT)), np.arange(1 + suspects), indexing="ij"
-        )
-        self._scale, self._kept, self._outlier = j.ravel(), k.ravel(), h.ravel()
-        scale_prior = noise.inherited * parent.scale + (1 - noise.inherited) * noise.scales
-        prior = scale_prior[self._scale] * noise.kept[self._kept]
-        prior = prior * np.where(self._outlier == 0, 1 - suspects * noise.outliers, noise.outliers)
-
-        self._mean, self._cov = _propagated(parent, noise, self._scale, self._kept)
-        innovation = self._innovation_covariance(noise, n)
-        residual = values - self._mean[:, :1] - self._mean[:, self._index]
-        chol = np.linalg.cholesky(innovation)
-        self._innovation = innovation
-        right = np.stack([np.ones_like(residual), residual], axis=2)
-        solved = np.linalg.solve(innovation, right)
-        self._by_one, self._by_residual = solved[:, :, 0], solved[:, :, 1]
+        new = tuple(seed for seed in rng_seeds if seed not in parent.rng_seeds)
+        self.rng_seeds = parent.rng_seeds + new
+        self._index = np.array([1 + self.rng_seeds.index(seed) for seed in rng_seeds], dtype=np.intp)
+        self._mean, self._cov = _propagated(parent, len(new), noise)
+        inverse, log_det, prior = self._hypotheses(parent, noise, values)
+        hypotheses = len(prior) // len(_KEPT)
+        self._class = np.repeat(np.arange(len(_KEPT)), hypotheses)
+        self._suspected = np.arange(len(prior)) % hypotheses > 0
+        residual = (values - self._mean[:, :1] - self._mean[:, self._index])[self._class]
+        self._inverse = inverse
+        self._by_one = inverse.sum(axis=2)
+        self._by_residual = (inverse @ residual[:, :, None])[:, :, 0]
         precision = self._by_one.sum(axis=1)
         pull = self._by_residual.sum(axis=1)
         quadratic = (residual * self._by_residual).sum(axis=1)
-        log_det = 2 * np.log(np.diagonal(chol, axis1=1, axis2=2)).sum(axis=1)
+        self._contrast = quadratic - pull**2 / np.maximum(precision, 1e-300)
 
-        # Integrating delta ~ N(m, v) out of N(residual; delta, innovation) leaves these scalars.
-        widened = 1 + precision[:, None] * effect.variances
-        fit = (
-            2 * pull[:, None] * effect.means
-            - precision[:, None] * effect.means**2
-            + pull[:, None] ** 2 * effect.variances
-        ) / widened
-        log_joint = -0.5 * (log_det + quadratic)[:, None] + 0.5 * (fit - np.log(widened))
+        # Integrating delta ~ N(m, v) out of N(residual; delta, covariance) leaves these scalars.
+        widened = 1.0 + precision[:, None] * effect.variances
+        toward = effect.means + effect.variances * pull[:, None]
+        fit = pull[:, None] * (toward + effect.means) - precision[:, None] * effect.means**2
+        log_joint = 0.5 * (fit / widened - np.log(widened)) - 0.5 * (log_det + quadratic)[:, None]
         log_joint += np.log(prior)[:, None]
-        self.log_scale = float(log_joint.max())
-        joint = np.exp(log_joint - self.log_scale)
+        joint = np.exp(log_joint - log_joint.max())
         self.effect_likelihood = joint.sum(axis=0)
-        joint = joint * effect.weights
-        self.evidence = float(joint.sum())
-        self._weights = joint / self.evidence
-        self._delta_mean = (effect.means + effect.variances * pull[:, None]) / widened
+        joint *= effect.weights
+        self._weights = joint / joint.sum()
+        self._base = self._weights.sum(axis=1)
+        self._delta_mean = toward / widened
         self._delta_var = effect.variances / widened
-        self.base = self._weights.sum(axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            self._contrast = quadratic - np.where(precision > 0, pull**2 / precision, 0.0)
 
-    def _innovation_covariance(self, noise: Noise, n: int) -> Floats:
-        index = self._index
-        cov = self._cov
-        cross = cov[:, 0, index]
-        total = cov[:, 0, 0][:, None, None] + cross[:, :, None] + cross[:, None, :]
-        total = total + cov[:, index[:, None], index[None, :]]
-        unit = (noise.sd * SCALES[self._scale]) ** 2
-        diagonal = np.repeat((unit * max(noise.own, 1e-4))[:, None], n, axis=1)
-        for t in range(min(n, MAX_SUSPECTS)):
-            diagonal[:, t] += np.where(self._outlier == t + 1, unit * OUTLIER_SD**2, 0.0)
-        where = np.arange(n)
-        total[:, where, where] += diagonal
-        return total
+    def _hypotheses(self, parent: State, noise: Noise, values: Floats) -> tuple[Floats, Floats, Floats]:
+        """Inverse trial covariances without the effect, their log determinants, prior probabilities.
+
+        Hypotheses of one class are adjacent, "no outlier" first. An outlier adds to one variance, so its
+        inverse is a rank-one change of the class's.
+        """
+        n, index = len(self._index), self._index
+        cross = self._cov[:, 0, index]
+        total = self._cov[:, :1, :1] + cross[:, :, None] + cross[:, None, :]
+        total = total + self._cov[:, index[:, None], index]
+        unit = (noise.sd * _SCALES) ** 2
+        total[:, np.arange(n), np.arange(n)] += (unit * noise.own)[:, None]
+        plain = np.linalg.inv(total)
+        _, log_det = np.linalg.slogdet(total)
+
+        suspects = _farthest(values)
+        extra = (unit * OUTLIER_SD**2)[:, None]
+        widened = 1.0 + extra * plain[:, suspects, suspects]
+        columns = plain[:, suspects, :]
+        change = columns[:, :, :, None] * columns[:, :, None, :] * (extra / widened)[:, :, None, None]
+        inverse = np.concatenate([plain[:, None], plain[:, None] - change], axis=1)
+        log_dets = np.concatenate([log_det[:, None], log_det[:, None] + np.log(widened)], axis=1)
+
+        scale = noise.inherited * parent.scale + (1.0 - noise.inherited) * noise.scales
+        outlier = np.full(1 + len(suspects), noise.outliers)
+        outlier[0] = 1.0 - noise.outliers * len(suspects)
+        prior = (scale[_SCALE_OF] * noise.kept[_KEPT_OF])[:, None] * outlier
+        return inverse.reshape(log_dets.size, n, n), log_dets.ravel(), prior.ravel()
 
     def linear(self, along: Floats) -> Mixture:
         """Posterior of `along @ state`.
@@ -147,11 +156,11 @@ class Posterior:
             along: Shape (1 + d + x,), over value, `self.rng_seeds` and passengers.
         """
         toward = self._cov @ along
-        cross = toward[:, :1] + toward[:, self._index]
-        start = self._mean @ along + (cross * self._by_residual).sum(axis=1)
+        cross = (toward[:, :1] + toward[:, self._index])[self._class]
+        start = (self._mean @ along)[self._class] + (cross * self._by_residual).sum(axis=1)
         slope = along[0] - (cross * self._by_one).sum(axis=1)
-        solved = np.linalg.solve(self._innovation, cross[:, :, None])[:, :, 0]
-        variance = np.maximum(toward @ along - (cross * solved).sum(axis=1), 0.0)
+        explained = (cross * (self._inverse @ cross[:, :, None])[:, :, 0]).sum(axis=1)
+        variance = np.maximum((toward @ along)[self._class] - explained, 0.0)
         means = start[:, None] + slope[:, None] * self._delta_mean
         variances = variance[:, None] + slope[:, None] ** 2 * self._delta_var
         return Mixture(self._weights.ravel(), means.ravel(), variances.ravel())
@@ -164,74 +173,73 @@ class Posterior:
 
     def loudness(self) -> float:
         """Root mean square of the program's noise scale, in units of the typical sd."""
-        return float(np.sqrt(self.base @ SCALES[self._scale] ** 2))
+        return float(np.sqrt(self._base @ _SCALES[self._class] ** 2))
 
     def shares(self) -> Shares:
         """What this program says about the noise."""
+        by_class = self._base.reshape(len(_KEPT), -1).sum(axis=1).reshape(len(SCALES), len(KEPT))
         return Shares(
             n=len(self._index),
-            squares=float(self.base @ self._contrast),
-            scales=np.bincount(self._scale, weights=self.base, minlength=len(SCALES)),
-            kept=np.bincount(self._kept, weights=self.base, minlength=len(KEPT)),
-            outliers=float(self.base[self._outlier > 0].sum()),
+            squares=float(self._base @ self._contrast),
+            scales=by_class.sum(axis=1),
+            kept=by_class.sum(axis=0),
+            outliers=float(self._base[self._suspected].sum()),
         )
 
     def state(self) -> State:
         """The Gaussian that the program's children start from."""
-        keep = self.base > 1e-4
-        weights = self.base[keep] / self.base[keep].sum()
-        cov, index = self._cov[keep], self._index
+        keep = self._base > 1e-3
+        weights = self._base[keep] / self._base[keep].sum()
+        cov, index = self._cov[self._class[keep]], self._index
         gain = cov[:, :, :1] + cov[:, :, index]
         slope = -(gain * self._by_one[keep][:, None, :]).sum(axis=2)
         slope[:, 0] += 1.0
-        share = self._weights[keep] / self._weights[keep].sum(axis=1, keepdims=True)
+        share = self._weights[keep] / self._base[keep][:, None]
         delta = (share * self._delta_mean[keep]).sum(axis=1)
-        delta_var = (share * (self._delta_var[keep] + (self._delta_mean[keep] - delta[:, None]) ** 2)).sum(
-            axis=1
-        )
-        means = (
-            self._mean[keep]
-            + (gain * self._by_residual[keep][:, None, :]).sum(axis=2)
-            + slope * delta[:, None]
-        )
-        solved = np.linalg.solve(self._innovation[keep], gain.transpose(0, 2, 1))
-        covs = cov - gain @ solved + delta_var[:, None, None] * slope[:, :, None] * slope[:, None, :]
+        spread = self._delta_var[keep] + (self._delta_mean[keep] - delta[:, None]) ** 2
+        delta_sd = np.sqrt((share * spread).sum(axis=1))
+        means = self._mean[self._class[keep]] + (gain * self._by_residual[keep][:, None, :]).sum(axis=2)
+        means += slope * delta[:, None]
+        slope *= delta_sd[:, None]
         mean = weights @ means
         away = means - mean
-        total = np.tensordot(weights, covs, axes=1) + (away * weights[:, None]).T @ away
-        scale = np.bincount(self._scale[keep], weights=weights, minlength=len(SCALES))
-        return State(self.rng_seeds, mean, 0.5 * (total + total.T), scale)
+        covs = cov - gain @ self._inverse[keep] @ gain.transpose(0, 2, 1)
+        covs += slope[:, :, None] * slope[:, None, :] + away[:, :, None] * away[:, None, :]
+        total = (weights @ covs.reshape(len(weights), -1)).reshape(len(mean), len(mean))
+        by_class = self._base.reshape(len(_KEPT), -1).sum(axis=1).reshape(len(SCALES), len(KEPT))
+        return State(self.rng_seeds, mean, 0.5 * (total + total.T), by_class.sum(axis=1))
 
 
-def _extended(state: State, rng_seeds: tuple[int, ...]) -> State:
-    """With room for rng_seeds that no ancestor has run, their effects still to be given a prior."""
-    new = tuple(seed for seed in rng_seeds if seed not in state.rng_seeds)
-    if not new:
-        return state
-    at = 1 + len(state.rng_seeds)
-    mean = np.insert(state.mean, [at] * len(new), 0.0)
-    # -1 marks "no prior yet": `_propagated` gives these the stationary variance of each scale class.
-    cov = np.insert(np.insert(state.cov, [at] * len(new), 0.0, axis=0), [at] * len(new), 0.0, axis=1)
-    where = np.arange(at, at + len(new))
-    cov[where, where] = -1.0
-    return State(state.rng_seeds + new, mean, cov, state.scale)
+def _farthest(values: Floats) -> npt.NDArray[np.intp]:
+    """Which trials to suspect: all of a few, of many those farthest from the median."""
+    n = len(values)
+    if n <= MAX_SUSPECTS:
+        return np.arange(n)
+    return np.argsort(-np.abs(values - np.sort(values)[n // 2]), kind="stable")[:MAX_SUSPECTS]
 
 
-def _propagated(
-    parent: State, noise: Noise, scale: npt.NDArray[np.intp], kept: npt.NDArray[np.intp]
-) -> tuple[Floats, Floats]:
-    """Mean and covariance of the child's state before its own trials and without its effect, per class.
+def _propagated(parent: State, new: int, noise: Noise) -> tuple[Floats, Floats]:
+    """The child's state before its own trials and without its effect, per class.
+
+    Args:
+        parent: The parent's state.
+        new: rng_seeds that no ancestor has run: they start from the stationary variance of the class.
+        noise: Noise parameters.
 
     Returns:
-        Shapes (classes, m) and (classes, m, m).
+        Mean and covariance, shapes (classes, m) and (classes, m, m).
     """
-    size, d = len(parent.mean), len(parent.rng_seeds)
-    factor = np.ones((len(kept), size))
-    factor[:, 1 : 1 + d] = KEPT[kept][:, None]
-    cov = parent.cov * factor[:, :, None] * factor[:, None, :]
-    shared = (noise.sd * SCALES[scale]) ** 2 * (1 - noise.own)
-    where = np.arange(1, 1 + d)
-    fresh = np.diagonal(parent.cov)[1 : 1 + d] < 0
-    added = shared[:, None] * (1 - KEPT[kept] ** 2)[:, None]
-    cov[:, where, where] = np.where(fresh, shared[:, None], cov[:, where, where] + added)
-    return parent.mean * factor, cov
+    d = len(parent.rng_seeds)
+    size = len(parent.mean) + new
+    old = np.concatenate([np.arange(1 + d), np.arange(1 + d + new, size)])
+    factor = np.ones((len(_KEPT), len(old)))
+    factor[:, 1 : 1 + d] = _KEPT[:, None]
+    mean = np.zeros((len(_KEPT), size))
+    mean[:, old] = parent.mean * factor
+    cov = np.zeros((len(_KEPT), size, size))
+    cov[:, old[:, None], old] = parent.cov * factor[:, :, None] * factor[:, None, :]
+    shared = (noise.sd * _SCALES) ** 2 * (1.0 - noise.own)
+    kept, fresh = np.arange(1, 1 + d), np.arange(1 + d, 1 + d + new)
+    cov[:, kept, kept] += (shared * (1.0 - _KEPT**2))[:, None]
+    cov[:, fresh, fresh] = shared[:, None]
+    return mean, cov

@@ -63,9 +63,11 @@ class Mixture:
         parts = zip(self.weights.tolist(), self.means.tolist(), self.variances.tolist(), strict=True)
         return math.fsum(weight * normal_gain(level - mean, math.sqrt(var)) for weight, mean, var in parts)
 
-    def pruned(self, share: float = 1e-4) -> Mixture:
-        """Without the components that together cannot move a 2.5 % quantile visibly: weight below `share` each."""
-        keep = self.weights > share
+    def pruned(self, mass: float = 0.998) -> Mixture:
+        """The fewest components that hold `mass` of the probability, their weights scaled to one."""
+        order = np.argsort(-self.weights, kind="stable")
+        count = int(np.searchsorted(np.cumsum(self.weights[order]), mass)) + 1
+        keep = order[:count]
         weights = self.weights[keep]
         return Mixture(weights / weights.sum(), self.means[keep], self.variances[keep])
 
@@ -76,34 +78,34 @@ class Mixture:
         if sd == 0.0:
             return mean, mean
         tail = 0.5 * (1.0 - mass)
-        return small._quantile(tail, mean, sd), small._quantile(1.0 - tail, mean, sd)
-
-    def _quantile(self, probability: float, mean: float, sd: float) -> float:
-        weights = self.weights.tolist()
-        means = self.means.tolist()
-        sds = np.sqrt(np.maximum(self.variances, (1e-9 * sd) ** 2)).tolist()
-        parts = list(zip(weights, means, sds, strict=True))
+        target = np.array([[tail], [1.0 - tail]])
+        spreads = np.maximum(np.sqrt(small.variances), 1e-9 * sd)
         # Cantelli's inequality bounds every quantile of a distribution by its mean and sd.
-        reach = sd * math.sqrt(max(probability, 1 - probability) / min(probability, 1 - probability))
-        low, high = mean - reach, mean + reach
-        x = mean + (1.96 if probability > 0.5 else -1.96) * sd
+        reach = sd * math.sqrt((1.0 - tail) / tail)
+        low, high = np.full((2, 1), mean - reach), np.full((2, 1), mean + reach)
+        x = mean + np.array([[-1.96], [1.96]]) * sd
         for _ in range(60):
-            cdf = density = 0.0
-            for weight, centre, spread in parts:
-                z = (x - centre) / spread
-                cdf += weight * 0.5 * math.erfc(-z / _ROOT2)
-                density += weight * math.exp(-0.5 * z * z) / spread
-            error = cdf - probability
-            if error > 0:
-                high = x
-            else:
-                low = x
-            density /= _ROOT2PI
-            step = error / density if density > 0 else math.inf
-            proposal = x - step
-            if not low < proposal < high:
-                proposal = 0.5 * (low + high)
-            if abs(proposal - x) < 1e-6 * sd:
-                return proposal
+            z = (x - small.means) / spreads
+            density = np.exp(-0.5 * z * z) / _ROOT2PI
+            error = (_cdf(z, density) @ small.weights)[:, None] - target
+            high = np.where(error > 0, x, high)
+            low = np.where(error > 0, low, x)
+            slope = ((density / spreads) @ small.weights)[:, None]
+            proposal = x - error / np.maximum(slope, 1e-300)
+            outside = (proposal <= low) | (proposal >= high)
+            proposal = np.where(outside, 0.5 * (low + high), proposal)
+            done = np.abs(proposal - x).max() < 1e-5 * sd
             x = proposal
-        return x
+            if done:
+                break
+        return float(x[0, 0]), float(x[1, 0])
+
+
+def _cdf(z: Floats, density: Floats) -> Floats:
+    """Standard normal CDF to 1e-7 (Abramowitz and Stegun 1964, 26.2.17), given its density at `z`."""
+    t = 1.0 / (1.0 + 0.2316419 * np.abs(z))
+    series = 1.330274429
+    for coefficient in (-1.821255978, 1.781477937, -0.356563782, 0.319381530):
+        series = series * t + coefficient
+    tail = density * series * t
+    return np.where(z > 0, 1.0 - tail, tail)
