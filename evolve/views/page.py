@@ -1,7 +1,7 @@
 """The lineage as one HTML file that needs nothing else: no network, no server, no fonts, no libraries.
 
-A policy in the page forbids every connection and every script but its own (by hash), so that hostile text in a
-genome could do nothing even if it slipped through the escaping. Given the same rows the file is the same.
+A policy in the page forbids every connection and every script but its own (by hash), so that hostile text in
+a genome could do nothing even if it slipped through the escaping. The same rows give the same file.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ function lossChart([rung, steps, own, parent, shared]) {
   return { holder, draw: () => drawChart(chart) };
 }
 
-const CHART = { left: 44, right: 8, top: 6, gap: 18, lower: 62, bottom: 20 };
+const CHART = { left: 52, right: 8, top: 6, gap: 22, lower: 62, bottom: 20 };
 
 function chartX(chart, x) {
   const width = chart.canvas.clientWidth - CHART.left - CHART.right;
@@ -103,8 +103,8 @@ function drawDifference(context, chart, toX, place, width) {
   context.textBaseline = "alphabetic";
   context.lineWidth = 3;
   context.strokeStyle = theme.surface;
-  context.strokeText(text, width - CHART.right, place.from + 2);
-  context.fillText(text, width - CHART.right, place.from + 2);
+  context.strokeText(text, width - CHART.right, place.from - 3);
+  context.fillText(text, width - CHART.right, place.from - 3);
 }
 
 // Grid lines and labels; returns the mapping from value to y.

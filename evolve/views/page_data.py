@@ -1,5 +1,4 @@
-"""What the lineage page carries: columns for drawing, read at once, and details in compressed chunks, read
-when a program is opened.
+"""What the lineage page carries: columns for drawing, and details in compressed chunks.
 
 Everything that comes from a genome is data. Text goes through JSON with `<`, `>` and `&` escaped, so that no
 source can end the script element that holds it; details are base64, which has no such characters.
@@ -22,7 +21,7 @@ from evolve.views.picture import LANE, Picture
 from population.rows import ProgramRow
 
 CHUNK = 64
-"""Programs whose details are compressed together: small enough to open at once, large enough to share words."""
+"""Programs whose details are compressed together: quick to open, and large enough to share words."""
 
 MOST_DIFF_LINES = 400
 """A longer diff is cut here, and says so."""

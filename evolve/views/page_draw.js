@@ -46,7 +46,10 @@ function drawScene(full) {
   pen.clip();
   drawEdges(full);
   drawFailures();
+  const crowded = nodeRadius() < 3; // lines of descent lie on a crowd, but under programs that stand apart
+  if (!crowded) drawLines();
   drawPrograms();
+  if (crowded) drawLines();
   drawPath();
   drawSelection();
   pen.restore();
@@ -145,7 +148,7 @@ function drawEdges(full) {
   if (total > MANY_EDGES && !full) return;
   const straight = total > MANY_EDGES;
   const faint = state.selected >= 0 || state.matches ? 0.5 : 1;
-  const strength = Math.min(0.5, Math.max(0.05, 0.62 - 0.135 * Math.log10(1 + total))) * faint;
+  const strength = Math.min(0.5, Math.max(0.09, 0.62 - 0.135 * Math.log10(1 + total))) * faint;
   pen.strokeStyle = theme.ink3;
   for (const [edges, width, dash] of [[other, 0.8, [2, 3]], [main, 1, []]]) {
     pen.setLineDash(straight ? [] : dash);
@@ -251,12 +254,26 @@ function drawMarks(line, colour, radius) {
   }
 }
 
+// Pixels between two programs of the winning path, on average.
+function pathPace() {
+  const [first, last] = [data.path[0], data.path[data.path.length - 1]];
+  return data.path.length > 1 ? (toX(last) - toX(first)) / data.path.length : Infinity;
+}
+
+// The winning path, and the descent of the selected program where it is another.
+function drawLines() {
+  pen.globalAlpha = state.matches ? 0.5 : 1;
+  drawLine(data.path, theme.ink, pathPace() < 8 ? 1.5 : 1.9);
+  pen.globalAlpha = 1;
+  if (state.selected >= 0 && !onPath[state.selected]) drawLine(ancestry(state.selected).reverse(), theme.accent, 1.7);
+}
+
 function drawPath() {
   pen.globalAlpha = state.matches ? 0.5 : 1;
-  drawLine(data.path, theme.ink, 1.9);
-  drawMarks(data.path, theme.ink, Math.max(2.8, Math.min(nodeRadius(), 5)));
+  if (pathPace() >= 8) drawMarks(data.path, theme.ink, Math.max(2.8, Math.min(nodeRadius(), 5)));
   pen.globalAlpha = 1;
   if (data.best === null) return;
+  drawMarks([data.best], theme.ink, Math.max(3.4, Math.min(nodeRadius(), 5)));
   pen.strokeStyle = theme.ink;
   pen.lineWidth = 1.6;
   ring(data.best, Math.max(7.5, nodeRadius() + 4));
@@ -268,7 +285,6 @@ function drawSelection() {
   const i = state.selected;
   if (i >= 0) {
     const line = ancestry(i).reverse();
-    if (!onPath[i]) drawLine(line, theme.accent, 1.7);
     pen.strokeStyle = theme.accent;
     pen.lineWidth = 1;
     pen.globalAlpha = 0.75;
@@ -289,17 +305,28 @@ function drawSelection() {
   }
 }
 
+// A name beside a program: a strong one on a small card above it, or below where there is no room above.
 function label(i, text, size, strong) {
-  pen.font = `${strong ? 650 : 500} ${size - 1}px ${theme.sans}`;
-  const wide = pen.measureText(text).width;
-  const right = toX(i) + 14 + wide < view.width - 6;
-  const x = strong ? (right ? toX(i) + 14 : toX(i) - 14 - wide) : toX(i) - wide / 2;
-  const y = toY(data.y[i]) + (strong ? 4 : -nodeRadius() - 6);
+  pen.font = `${strong ? 600 : 500} ${size - 1}px ${theme.sans}`;
   pen.textAlign = "left";
-  pen.lineWidth = 4;
-  pen.lineJoin = "round";
-  pen.strokeStyle = theme.paper;
-  pen.strokeText(text, x, y);
+  const wide = pen.measureText(text).width;
+  const x = Math.min(Math.max(toX(i) - wide / 2, PAD.left), view.width - wide - 14);
+  const above = toY(data.y[i]) - (strong ? 17 : nodeRadius() + 6);
+  const y = strong && above < 22 ? toY(data.y[i]) + 27 : above;
+  if (strong) {
+    pen.beginPath();
+    pen.roundRect(x - 7, y - 13.5, wide + 14, 19, 6);
+    pen.fillStyle = theme.surface;
+    pen.fill();
+    pen.lineWidth = 1;
+    pen.strokeStyle = theme.line2;
+    pen.stroke();
+  } else {
+    pen.lineWidth = 4;
+    pen.lineJoin = "round";
+    pen.strokeStyle = theme.paper;
+    pen.strokeText(text, x, y);
+  }
   pen.fillStyle = strong ? theme.ink : theme.ink2;
   pen.fillText(text, x, y);
 }

@@ -136,7 +136,7 @@ function trialsTable(trials) {
   table.append(head);
   for (const [rung, rngSeed, outcome, value, against, reason] of trials) {
     const row = make("tr", reason ? "open" : "");
-    const verdict = against === null ? "" : against < 0 ? " better" : " worse";
+    const verdict = against === null || Math.abs(against) < 5e-5 ? "" : against < 0 ? " better" : " worse";
     row.append(make("td", "", rung), make("td", "num", String(rngSeed)));
     row.append(make("td", outcome === "finished" ? "" : "worse", outcome.replaceAll("_", " ")));
     row.append(make("td", "num", value === null ? "" : value.toFixed(4)));

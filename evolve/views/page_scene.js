@@ -66,12 +66,17 @@ function zoomToFit() {
 // Bring a program into view, close enough to see it apart from its neighbours.
 function lookAt(i) {
   const x = toX(i), y = toY(data.y[i]);
-  const near = scaleX() >= Math.min(8, CLOSEST);
+  const near = scaleX() >= 2;
   const inside = x > PAD.left + 40 && x < view.width - PAD.right - 40 && y > PAD.top && y < view.height - PAD.bottom;
   if (near && inside) return;
-  if (!near) view.zoom = Math.min((12 * span) / plotWidth(), mostZoom());
-  view.left = i + 0.5 - plotWidth() / scaleX() / 2;
-  view.top = data.y[i] - plotHeight() / scaleY() / 2;
+  if (!near) {
+    const generation = i - (data.parents[i][0] ?? i - 100); // its main parent too, if that is not too far
+    view.zoom = (Math.min(12, Math.max(2.5, (0.6 * plotWidth()) / generation)) * span) / plotWidth();
+    view.zoom = Math.min(Math.max(view.zoom, 1), mostZoom());
+  }
+  view.left = i + 0.5 - (0.66 * plotWidth()) / scaleX();
+  const sheet = matchMedia("(max-width: 760px)").matches; // where the panel covers the lower part
+  view.top = data.y[i] - ((sheet ? 0.2 : 0.5) * plotHeight()) / scaleY();
   keepInside();
 }
 
@@ -82,7 +87,11 @@ function visibleRange(margin) {
   return [first, last];
 }
 
-function nodeRadius() { return Math.min(6.2, Math.max(1.25, 0.9 + 0.42 * Math.pow(scaleX(), 0.75))); }
+// From the room that a program has on the screen, were they spread evenly.
+function nodeRadius() {
+  const room = Math.sqrt(scaleX() * scaleY() * data.laneHeight * Math.max(data.lanes.length, 1));
+  return Math.min(5.2, Math.max(1.3, 0.8 + 0.085 * room));
+}
 
 // Index of the program nearest to a screen point, or -1 if none is within reach.
 function nearest(x, y, reach) {

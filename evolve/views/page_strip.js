@@ -58,7 +58,8 @@ function stripLabels(line, toStrip) {
   stripPen.fillStyle = theme.ink3;
   stripPen.fillText(first.toFixed(4), 20, toStrip(first) + 9);
   if (last < first) stripPen.fillText(last.toFixed(4), 20, toStrip(last) + 3);
-  stripPen.fillText(`posterior means on ${data.rung}, log scale of the distance to the best`, PAD.left, 20);
+  stripPen.textAlign = "right";
+  stripPen.fillText(`posterior mean on ${data.rung}; log scale of the distance to the best`, stripCanvas.clientWidth - PAD.right, 20);
 }
 
 function drawWindow(at, height) {

@@ -21,7 +21,9 @@ FAILURES = (
     ("timed_out", "used 20 CPU seconds, its limit"),
     ("rejected", "parameter blocks.0.attn.q.weight is owned by two optimizers"),
 )
-PLAIN_SOURCE = '"""A stand-in."""\n\nimport torch\n\nLR = 0.02\nBETA1 = 0.9\nBETA2 = 0.95\n\n\ndef recipe(model, train_steps):\n    return {"optimizers": []}\n'
+PLAIN_SOURCE = (
+    '"""A stand-in."""\n\nLR = 0.02\nBETA1 = 0.9\n\n\ndef recipe(model, train_steps):\n    return {}\n'
+)
 NOISE = 0.0012
 PROXY_STEPS = 300
 CONSTANT = re.compile(r"^([A-Z][A-Z0-9_]+) = (-?\d[\d.e-]*)", re.MULTILINE)
