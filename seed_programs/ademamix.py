@@ -16,7 +16,8 @@ class AdEMAMix(torch.optim.Optimizer):
     is given as a half-life, which the recipe ties to the length of the run.
 
     Args:
-        param_groups: Groups with `lr`, the step length of every coordinate.
+        param_groups: Groups with `lr`, the step length of every coordinate; before each step they also need
+            `alpha`, the weight of the slow momentum, and `beta3`, its memory, in [0, 1).
         beta1: Memory of the fast momentum, in [0, 1).
         beta2: Memory of the second moment (squared gradients), in [0, 1).
         eps: Added to the root of the second moment, in units of the summed gradient.
@@ -24,9 +25,7 @@ class AdEMAMix(torch.optim.Optimizer):
     """
 
     def __init__(self, param_groups, *, beta1, beta2, eps, weight_decay):
-        # `alpha`, the weight of the slow momentum, and `beta3`, its memory, move during the run.
-        defaults = dict(beta1=beta1, beta2=beta2, beta3=beta1, alpha=0.0, eps=eps, weight_decay=weight_decay)
-        super().__init__(param_groups, defaults)
+        super().__init__(param_groups, dict(beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay))
 
     @torch.no_grad()
     def step(self):

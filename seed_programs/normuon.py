@@ -10,8 +10,7 @@ import torch
 class NorMuon(torch.optim.Optimizer):
     """Muon whose rows (neurons) are scaled to a common length after the orthogonalization.
 
-    Li 2025 <https://arxiv.org/abs/2510.05491>. Changed: an update keeps the norm that it had before its rows
-    were scaled; learning rates mean as in Muon, Jordan 2024 <https://kellerjordan.github.io/posts/muon/>.
+    Li 2025 <https://arxiv.org/abs/2510.05491>. Changed: an update keeps the norm it had before.
 
     Args:
         params: Matrices, each of shape (out, in).

@@ -15,7 +15,7 @@ class PSGDKron(torch.optim.Optimizer):
     Q can start at the identity; the random probe of the inverse is averaged out exactly.
 
     Args:
-        param_groups: Groups with `lr` (RMS of a step) and `whiten`: whether these are matrices to whiten.
+        param_groups: Groups with `lr` (RMS of a step) and, if they are matrices to precondition, `whiten`.
         beta1, beta2: Memory of the momentum and of the running RMS, in [0, 1).
         eps: Added to the running RMS, in units of the summed gradient.
         weight_decay: Share of a matrix that is removed per unit of learning rate.
@@ -41,10 +41,10 @@ class PSGDKron(torch.optim.Optimizer):
 
     def direction(self, g, state, group):
         """What to subtract, in units of the learning rate, for a stack of gradients (count, *shape)."""
-        square = g.square().mean((-2, -1), keepdim=True) if group["whiten"] else g.square()
+        square = g.square().mean((-2, -1), keepdim=True) if group.get("whiten") else g.square()
         if not state:
             state.update(t=0, m=torch.zeros_like(g), v=torch.zeros_like(square))
-            if group["whiten"]:
+            if group.get("whiten"):
                 eye = [torch.eye(n, dtype=g.dtype, device=g.device).repeat(len(g), 1, 1) for n in g.shape[1:]]
                 state.update(left=eye[0], right=eye[1])
         state["t"] += 1
@@ -52,14 +52,14 @@ class PSGDKron(torch.optim.Optimizer):
         # Both averages start at zero: divide by the weight that they have received so far.
         m_weight, v_weight = 1 - group["beta1"] ** state["t"], 1 - group["beta2"] ** state["t"]
         m = state["m"].lerp_(g / (v / v_weight).sqrt_().add_(group["eps"]), 1 - group["beta1"]) / m_weight
-        if not group["whiten"]:
+        if not group.get("whiten"):
             return m
         if state["t"] % group["every"] == 0:
             state["left"], state["right"] = updated(state["left"], state["right"], m, group["q_lr"])
         left, right = state["left"], state["right"]
         u = left.mT @ (left @ m @ right.mT) @ right
         rms = u.square().mean((-2, -1), keepdim=True).sqrt()
-        return u * (group["max_rms"] / rms.clamp(min=group["max_rms"]))
+        return u * (group["max_rms"] / rms.clamp(group["max_rms"]))
 
 
 def updated(left, right, m, q_lr):
@@ -68,17 +68,11 @@ def updated(left, right, m, q_lr):
     The criterion E[m^T P m + v^T P^-1 v] over random probes v, with P = Q^T Q, is least where P whitens m.
     """
     a = left @ m @ right.mT
-    left_inverse, right_inverse = inverse(left), inverse(right)
+    left_inverse, right_inverse = torch.linalg.inv(left), torch.linalg.inv(right)
     # E[b b^T] and E[b^T b] for b = left^-T v right^-1 with standard normal v.
     left_b = left_inverse.mT @ left_inverse * right_inverse.square().sum((-2, -1), keepdim=True)
     right_b = right_inverse.mT @ right_inverse * left_inverse.square().sum((-2, -1), keepdim=True)
     return relative_step(left, a @ a.mT, left_b, q_lr), relative_step(right, a.mT @ a, right_b, q_lr)
-
-
-def inverse(q):
-    """Inverses of upper triangular matrices, (count, n, n)."""
-    eye = torch.eye(q.size(-1), dtype=q.dtype, device=q.device)
-    return torch.linalg.solve_triangular(q, eye.expand_as(q), upper=True)
 
 
 def relative_step(q, shrink, grow, q_lr):
@@ -141,9 +135,9 @@ def recipe(model, train_steps):
     vectors = [p for p in model.parameters() if p.ndim < 2]
     groups = [
         dict(params=hidden, lr=HIDDEN_LR, whiten=True),
-        dict(params=[model.embed.weight], lr=EMBED_LR, whiten=False),
-        dict(params=[model.proj.weight], lr=HEAD_LR, whiten=False),
-        dict(params=vectors, lr=VECTOR_LR, whiten=False),
+        dict(params=[model.embed.weight], lr=EMBED_LR),
+        dict(params=[model.proj.weight], lr=HEAD_LR),
+        dict(params=vectors, lr=VECTOR_LR),
     ]
     moments = dict(beta1=BETA1, beta2=BETA2, eps=EPS, weight_decay=WEIGHT_DECAY)
     learning = dict(q_lr=PRECONDITIONER_LR, every=PRECONDITION_EVERY, max_rms=MAX_RMS)

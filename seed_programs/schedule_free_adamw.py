@@ -26,13 +26,13 @@ class ScheduleFreeAdamW(torch.optim.Optimizer):
 
     def __init__(self, param_groups, *, beta1, beta2, eps, weight_decay, weight_power):
         defaults = dict(beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
-        super().__init__(param_groups, dict(defaults, weight_power=weight_power, weight_sum=0.0))
+        super().__init__(param_groups, dict(defaults, weight_power=weight_power))
 
     @torch.no_grad()
     def step(self):
         for group in self.param_groups:
             weight = group["lr"] ** group["weight_power"]
-            group["weight_sum"] += weight
+            group["weight_sum"] = group.get("weight_sum", 0.0) + weight
             for p in group["params"]:
                 self.update(p, self.state[p], group, weight / group["weight_sum"])
 

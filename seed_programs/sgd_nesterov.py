@@ -49,7 +49,7 @@ def clip_gradient(params, max_norm, tokens_per_step):
         tokens_per_step: Tokens of a batch.
     """
     norm = torch.stack([p.grad.norm() for p in params]).norm() / tokens_per_step
-    factor = (max_norm / norm.clamp(min=max_norm)) / tokens_per_step
+    factor = (max_norm / norm.clamp(max_norm)) / tokens_per_step
     for p in params:
         p.grad.mul_(factor)
 

@@ -15,7 +15,7 @@ class Shampoo(torch.optim.Optimizer):
     Adam, Kingma 2015 <https://arxiv.org/abs/1412.6980>. Momentum acts before the whitening.
 
     Args:
-        param_groups: Groups with `lr` and `whiten`: whether these are matrices to whiten; if not, Adam it is.
+        param_groups: Groups with `lr` and, if they are matrices to whiten, `whiten`; else this is Adam.
         beta1, beta2: Memory of the first moment (momentum) and of the second (squared gradients), in [0, 1).
         eps: Added to the root of the second moment, in units of the summed gradient.
         weight_decay: Share of a matrix that is removed per unit of learning rate; vectors are not decayed.
@@ -52,11 +52,11 @@ class Shampoo(torch.optim.Optimizer):
         # Both moments start at zero: divide by the weight that they have received so far.
         m_weight, v_weight = 1 - group["beta1"] ** state["t"], 1 - group["beta2"] ** state["t"]
         adam = (m / m_weight).div_((v / v_weight).sqrt_().add_(group["eps"]))
-        if not group["whiten"]:
+        if not group.get("whiten"):
             return adam
         left, right = self.roots(g, state, group)
         u = left @ m @ right
-        return u * (norms(adam) / norms(u).clamp(min=1e-30))
+        return u * (norms(adam) / norms(u).clamp(1e-30))
 
     def roots(self, g, state, group):
         """Inverse roots of L and R, (count, out, out) and (count, in, in), brought up to date with `g`."""
@@ -78,7 +78,7 @@ def norms(x):
 def inverse_root(covariance, power, damping):
     """(C + damping * largest eigenvalue)^(-power) for symmetric C of shape (count, n, n), up to a factor."""
     values, vectors = torch.linalg.eigh(covariance)
-    values = values.clamp(min=0) / values[:, -1:].clamp(min=1e-30) + damping  # the graft takes any factor out
+    values = values.clamp(0) / values[:, -1:].clamp(1e-30) + damping  # the graft takes any factor out
     return vectors * values.pow(-power).unsqueeze(-2) @ vectors.mT
 
 
@@ -134,12 +134,11 @@ def recipe(model, train_steps):
     """Initialize the model in place and say how to train it for `train_steps` steps."""
     initialize(model)
     hidden = [p for p in model.blocks.parameters() if p.ndim >= 2]
-    vectors = [p for p in model.parameters() if p.ndim < 2]
     groups = [
         dict(params=hidden, lr=HIDDEN_LR, whiten=True),
-        dict(params=[model.embed.weight], lr=EMBED_LR, whiten=False),
-        dict(params=[model.proj.weight], lr=HEAD_LR, whiten=False),
-        dict(params=vectors, lr=VECTOR_LR, whiten=False),
+        dict(params=[model.embed.weight], lr=EMBED_LR),
+        dict(params=[model.proj.weight], lr=HEAD_LR),
+        dict(params=[p for p in model.parameters() if p.ndim < 2], lr=VECTOR_LR),
     ]
     optimizer = Shampoo(
         groups,

@@ -12,10 +12,10 @@ class SOAP(torch.optim.Optimizer):
 
     Vyas 2024 <https://arxiv.org/abs/2409.11321>; Adam is Kingma 2015 <https://arxiv.org/abs/1412.6980>.
     Changed: when a basis turns, the second moment is carried over as if the old coordinates were uncorrelated
-    (the paper reorders it); the bases start at the identity (in the paper, at the first gradient's).
+    (the paper reorders it); bases start at the identity.
 
     Args:
-        param_groups: Groups with `lr` and `rotated`: whether these are matrices to rotate; if not, Adam it is.
+        param_groups: Groups with `lr` and, if they are matrices to rotate, `rotated`; else this is Adam.
         beta1, beta2: Memory of the first moment (momentum) and of the second (squared gradients), in [0, 1).
         eps: Added to the root of the second moment, in units of the summed gradient.
         weight_decay: Share of a matrix that is removed per unit of learning rate; vectors are not decayed.
@@ -49,12 +49,12 @@ class SOAP(torch.optim.Optimizer):
         m_weight, v_weight = 1 - group["beta1"] ** state["t"], 1 - group["beta2"] ** state["t"]
         u = (rotate(m, state) / m_weight).div_((v / v_weight).sqrt_().add_(group["eps"]))
         update = rotate_back(u, state)
-        if group["rotated"]:
+        if group.get("rotated"):
             self.renew_basis(g, state, group)  # for the next step, as in the paper
         return update
 
     def renew_basis(self, g, state, group):
-        """Average the covariances; in the first steps, then now and then, turn the bases and `v` with them."""
+        """Average the covariances; in the first steps, then now and then, turn the bases, and `v` along."""
         for side, product in (("left", g @ g.mT), ("right", g.mT @ g)):
             covariance = state.setdefault(f"{side}_covariance", torch.zeros_like(product))
             covariance.lerp_(product, 1 - group["shampoo_beta"])
@@ -129,9 +129,9 @@ def recipe(model, train_steps):
     vectors = [p for p in model.parameters() if p.ndim < 2]
     groups = [
         dict(params=hidden, lr=HIDDEN_LR, rotated=True),
-        dict(params=[model.embed.weight], lr=EMBED_LR, rotated=False),
-        dict(params=[model.proj.weight], lr=HEAD_LR, rotated=False),
-        dict(params=vectors, lr=VECTOR_LR, rotated=False),
+        dict(params=[model.embed.weight], lr=EMBED_LR),
+        dict(params=[model.proj.weight], lr=HEAD_LR),
+        dict(params=vectors, lr=VECTOR_LR),
     ]
     adam = dict(beta1=BETA1, beta2=BETA2, eps=EPS, weight_decay=WEIGHT_DECAY)
     optimizer = SOAP(groups, **adam, shampoo_beta=SHAMPOO_BETA, every=PRECONDITION_EVERY)

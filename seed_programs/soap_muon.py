@@ -11,11 +11,10 @@ class SOAPMuon(torch.optim.Optimizer):
     """Adam in the eigenbasis of Shampoo's preconditioner, whose direction is then orthogonalized.
 
     Vyas 2024 <https://arxiv.org/abs/2409.11321>, Jordan 2024 <https://kellerjordan.github.io/posts/muon/>.
-    Changed: when a basis turns, the second moment is carried over as if the old coordinates were uncorrelated.
+    Changed: when a basis turns, the second moment is carried over as if the coordinates were uncorrelated.
 
     Args:
-        param_groups: Groups with `lr`, `beta1` (memory of the momentum, in [0, 1)), `weight_decay` (share of
-            a matrix that is removed per unit of learning rate) and `matrix`: SOAP-Muon if true, Adam if not.
+        param_groups: Groups with `lr`, `beta1` (memory of the momentum), `weight_decay`; `matrix` if hidden.
         beta2: Memory of the second moment (squared gradients), in [0, 1).
         eps: Added to the root of the second moment, in units of the summed gradient.
         shampoo_beta: Memory of the covariances, in [0, 1).
@@ -45,27 +44,23 @@ class SOAPMuon(torch.optim.Optimizer):
         state["t"] += 1
         m = state["m"].lerp_(g, 1 - group["beta1"])
         v = state["v"].lerp_(rotate(g, state).square(), 1 - group["beta2"])
-        # Both moments start at zero: divide by the weight that they have received so far.
-        m_weight, v_weight = 1 - group["beta1"] ** state["t"], 1 - group["beta2"] ** state["t"]
-        root = (v / v_weight).sqrt_().add_(group["eps"])
-        if not group["matrix"]:
-            return m / root / m_weight
-        nesterov = g.lerp(m, group["beta1"])  # look-ahead: the newest gradient once more
-        update = rotate_back(rotate(nesterov, state) / root, state)
+        root = (v / (1 - group["beta2"] ** state["t"])).sqrt_().add_(group["eps"])  # v starts at zero
+        if not group.get("matrix"):
+            return m / root / (1 - group["beta1"] ** state["t"])
+        update = rotate_back(rotate(g.lerp(m, group["beta1"]), state) / root, state)  # Nesterov's look-ahead
         self.renew_basis(g, state, group)
         scale = max(1, g.size(-2) / g.size(-1)) ** 0.5  # outputs of all shapes change alike
         return orthogonalize(update, group["ns_steps"]) * scale
 
     def renew_basis(self, g, state, group):
-        """Average the covariances; in the first steps, then now and then, turn the bases and `v` with them."""
+        """Average the covariances; in the first steps, then now and then, turn the bases, and `v` along."""
         for side, product in (("left", g @ g.mT), ("right", g.mT @ g)):
             covariance = state.setdefault(f"{side}_covariance", torch.zeros_like(product))
             covariance.lerp_(product, 1 - group["shampoo_beta"])
             if state["t"] < group["every"] or state["t"] % group["every"] == 0:
                 old = state.get(side, torch.eye(product.size(-1), dtype=g.dtype, device=g.device))
                 state[side] = torch.linalg.qr(covariance @ old).Q  # one orthogonal iteration: largest first
-                # A variance in the new basis is the mean of the old ones, weighted by squared cosines.
-                weights, v = (old.mT @ state[side]).square(), state["v"]
+                weights, v = (old.mT @ state[side]).square(), state["v"]  # squared cosines
                 state["v"] = weights.mT @ v if side == "left" else v @ weights
 
 
@@ -147,16 +142,15 @@ def recipe(model, train_steps):
     """Initialize the model in place and say how to train it for `train_steps` steps."""
     initialize(model)
     hidden = [p for p in model.blocks.parameters() if p.ndim >= 2]
-    vectors = [p for p in model.parameters() if p.ndim < 2]
-    aux = dict(beta1=AUX_BETA1, weight_decay=AUX_WEIGHT_DECAY, matrix=False)
+    aux = dict(beta1=AUX_BETA1, weight_decay=AUX_WEIGHT_DECAY)
     groups = [
         dict(params=hidden, lr=MUON_LR, beta1=MUON_MOMENTUM, weight_decay=MUON_WEIGHT_DECAY, matrix=True),
         dict(aux, params=[model.embed.weight], lr=EMBED_LR),
         dict(aux, params=[model.proj.weight], lr=HEAD_LR),
-        dict(aux, params=vectors, lr=VECTOR_LR),
+        dict(aux, params=[p for p in model.parameters() if p.ndim < 2], lr=VECTOR_LR),
     ]
-    basis = dict(shampoo_beta=SHAMPOO_BETA, every=PRECONDITION_EVERY)
-    optimizer = SOAPMuon(groups, beta2=BETA2, eps=EPS, ns_steps=NS_STEPS, **basis)
+    soap = dict(beta2=BETA2, eps=EPS, shampoo_beta=SHAMPOO_BETA, every=PRECONDITION_EVERY)
+    optimizer = SOAPMuon(groups, ns_steps=NS_STEPS, **soap)
 
     def set_hparams(step):
         for group in optimizer.param_groups:
