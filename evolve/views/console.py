@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
-from evolve.views.grid import Grid, plain, rich_table
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
-def show(*parts: Grid | str, out: TextIO | None = None) -> None:
-    """Print grids and lines, one blank line between them.
+class Showable(Protocol):
+    """Something with two faces."""
+
+    def to_text(self) -> str:
+        """For pipes and grep: ends with a newline, holds no escape sequence."""
+        ...
+
+    def to_rich(self) -> RenderableType:
+        """For a terminal."""
+        ...
+
+
+def show(*parts: Showable | str, out: TextIO | None = None) -> None:
+    """Print parts, one blank line between them.
 
     Args:
-        parts: What to print, top to bottom.
+        parts: What to print, top to bottom; a string is a paragraph of its own.
         out: Where to; None means stdout.
     """
     stream = out if out is not None else sys.stdout
     if not stream.isatty():
-        texts = [plain(part) if isinstance(part, Grid) else f"{part}\n" for part in parts]
+        texts = [f"{part}\n" if isinstance(part, str) else part.to_text() for part in parts]
         stream.write("\n".join(texts))
         return
     from rich.console import Console
@@ -27,4 +40,4 @@ def show(*parts: Grid | str, out: TextIO | None = None) -> None:
     for i, part in enumerate(parts):
         if i:
             console.print()
-        console.print(rich_table(part) if isinstance(part, Grid) else Text(part))
+        console.print(Text(part) if isinstance(part, str) else part.to_rich())

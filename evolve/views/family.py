@@ -34,6 +34,7 @@ class Family:
         children: Ids of the children by the id of any parent, in order of birth.
         trials: Trials by program id, sorted by rung, rng_seed and id.
         estimates: Estimates by program id, sorted by rung.
+        failures: By program id, the outcome that stopped it on the drawn rung or below it.
         rung: The rung whose values are drawn; values of different rungs are never mixed.
     """
 
@@ -42,6 +43,7 @@ class Family:
     children: Mapping[int, Sequence[int]]
     trials: Mapping[int, Sequence[TrialRow]]
     estimates: Mapping[int, Sequence[EstimateRow]]
+    failures: Mapping[int, str]
     rung: str = "proxy"
 
     def estimate(self, program: int, rung: str | None = None) -> EstimateRow | None:
@@ -50,12 +52,8 @@ class Family:
         return next((each for each in self.estimates.get(program, ()) if each.rung == wanted), None)
 
     def failure(self, program: int) -> str:
-        """The outcome that stopped a program on the drawn rung or below it, or ""."""
-        limit = rung_order(self.rung)
-        for trial in self.trials.get(program, ()):
-            if trial.outcome not in (FINISHED, LOST) and rung_order(trial.rung) <= limit:
-                return trial.outcome
-        return ""
+        """The outcome that stopped a program, or ""."""
+        return self.failures.get(program, "")
 
     def value(self, program: int) -> float | None:
         """Posterior mean on the drawn rung; None without an estimate or after a failure."""
@@ -83,6 +81,7 @@ def family(
     trials: Iterable[TrialRow] = (),
     estimates: Iterable[EstimateRow] = (),
     rung: str = "proxy",
+    failures: Mapping[int, str] | None = None,
 ) -> Family:
     """Index rows for drawing.
 
@@ -91,6 +90,8 @@ def family(
         trials: Their trials; those of other programs are ignored.
         estimates: Their estimates; the same.
         rung: The rung whose values are drawn.
+        failures: By program id, the outcome that stopped it; None reads them off the trials. For callers that
+            list outcomes without reading every trial.
     """
     ordered = tuple(sorted(programs, key=lambda row: row.id))
     by_id = {row.id: row for row in ordered}
@@ -110,7 +111,18 @@ def family(
             estimate_lists[estimate.program].append(estimate)
     for found in estimate_lists.values():
         found.sort(key=lambda row: rung_order(row.rung))
-    return Family(ordered, by_id, dict(children), dict(trial_lists), dict(estimate_lists), rung)
+    if failures is None:
+        failures = {id: _failure(rows, rung) for id, rows in trial_lists.items()}
+    return Family(ordered, by_id, dict(children), dict(trial_lists), dict(estimate_lists), failures, rung)
+
+
+def _failure(trials: Iterable[TrialRow], rung: str) -> str:
+    """The first outcome on a rung or below it that is the program's own failure, or ""."""
+    limit = rung_order(rung)
+    for trial in trials:
+        if trial.outcome not in (FINISHED, LOST) and rung_order(trial.rung) <= limit:
+            return trial.outcome
+    return ""
 
 
 def mean_curve(trials: Iterable[TrialRow], rung: str) -> tuple[tuple[int, float], ...]:

@@ -1,4 +1,4 @@
-"""A table as plain data, and its two faces: rich for a terminal, fixed-width text for pipes and grep.
+"""A table as plain data, with two faces: rich for a terminal, fixed-width text for pipes and grep.
 
 Must not know what the columns mean. rich is imported only when a terminal wants it.
 """
@@ -52,6 +52,14 @@ class Grid:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"a row has {len(row)} cells, expected {len(self.columns)}: {row!r}")
+
+    def to_text(self) -> str:
+        """Fixed-width text, see `plain`."""
+        return plain(self)
+
+    def to_rich(self) -> RenderableType:
+        """For a terminal, see `rich_table`."""
+        return rich_table(self)
 
 
 def one_line(text: str) -> str:

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from evolve.views import numbers
+from evolve.views.panel import ProgressPanel, budget_text
 from evolve.views.progress import BudgetLeft, Gain, IslandProgress, OperatorProgress, Progress, Standing
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
     from rich.live import Live as RichLive
 
 __all__ = [
@@ -29,7 +30,6 @@ __all__ = [
     "ProgressView",
     "Standing",
     "progress_line",
-    "progress_panel",
     "progress_view",
 ]
 
@@ -143,7 +143,7 @@ class Live:
 
     def _draw(self) -> None:
         if self._live is not None and self._last is not None:
-            self._live.update(progress_panel(self._last), refresh=True)
+            self._live.update(ProgressPanel(self._last), refresh=True)
 
 
 def progress_view(console_is_terminal: bool) -> ProgressView:
@@ -162,17 +162,11 @@ def progress_line(progress: Progress) -> str:
         f"best_seed {_standing(progress.best_seed)}",
     ]
     if progress.gain is not None:
-        parts.append(f"gain {_gain(progress.gain)}")
+        gain = progress.gain
+        parts.append(f"gain {numbers.difference(gain.mean, gain.low, gain.high)}")
     if progress.budget_left:
         parts.append("left " + ", ".join(budget_text(each) for each in progress.budget_left))
     return "  ".join(parts)
-
-
-def budget_text(budget: BudgetLeft) -> str:
-    """What is left of a budget: `3:37` of time, `120 births`."""
-    if budget.name == "time":
-        return numbers.duration(budget.left)
-    return f"{numbers.count(max(0, int(budget.left)))} {budget.name}"
 
 
 def _standing(standing: Standing | None) -> str:
@@ -181,14 +175,3 @@ def _standing(standing: Standing | None) -> str:
     at = standing.estimate
     name = f" {standing.name}" if standing.name else ""
     return f"#{standing.id}{name} {numbers.plus_minus(at.mean, at.low, at.high)} ({at.rung}, n={at.n})"
-
-
-def _gain(gain: Gain) -> str:
-    return f"{numbers.signed(gain.mean)} ±{numbers.value((gain.high - gain.low) / 2)}"
-
-
-def progress_panel(progress: Progress) -> RenderableType:
-    """A search as a panel for the terminal."""
-    from rich.text import Text
-
-    return Text(progress_line(progress))

@@ -23,15 +23,21 @@ def signed(number: float | None) -> str:
 
 
 def plus_minus(mean: float | None, low: float | None, high: float | None) -> str:
-    """A mean and the half-width of its interval: `3.2786 ±0.0004`.
-
-    The half-width is rounded up, so that the text never claims more than the interval does.
-    """
+    """A mean and the half-width of its interval: `3.2786 ±0.0004`, or `NOTHING`."""
     if mean is None or low is None or high is None or not math.isfinite(mean):
         return NOTHING
+    return f"{mean:.4f} ±{half_width(low, high)}"
+
+
+def difference(mean: float, low: float, high: float) -> str:
+    """A difference and the half-width of its interval: `+0.0680 ±0.0021`."""
+    return f"{signed(mean)} ±{half_width(low, high)}"
+
+
+def half_width(low: float, high: float) -> str:
+    """Half the width of an interval, rounded up to four decimals."""
     half = (high - low) / 2
-    shown = "inf" if not math.isfinite(half) else f"{math.ceil(half * 1e4 - 1e-6) / 1e4:.4f}"
-    return f"{mean:.4f} ±{shown}"
+    return "inf" if not math.isfinite(half) else f"{math.ceil(half * 1e4 - 1e-6) / 1e4:.4f}"
 
 
 def interval(low: float | None, high: float | None) -> str:

@@ -167,7 +167,7 @@ def standings_grid(progress: Progress) -> Grid:
         )
     gain = progress.gain
     if gain is not None:
-        text = f"{numbers.signed(gain.mean)} ±{numbers.value((gain.high - gain.low) / 2)}"
+        text = numbers.difference(gain.mean, gain.low, gain.high)
         rows.append(("gain", "", text, "", "", ""))
     columns = (
         Column("", style="dim"),
@@ -186,7 +186,7 @@ def islands_grid(progress: Progress) -> Grid:
         (
             island.name,
             f"#{island.best_id}" if island.best_id is not None else numbers.NOTHING,
-            numbers.value(island.mean),
+            numbers.plus_minus(island.mean, island.low, island.high),
             numbers.interval(island.low, island.high),
             str(island.members),
         )
@@ -195,7 +195,7 @@ def islands_grid(progress: Progress) -> Grid:
     columns = (
         Column("island"),
         Column("best", "right"),
-        Column("value", "right"),
+        Column("value (proxy)", "right"),
         Column("95 % interval", "right"),
         Column("members", "right"),
     )
