@@ -1,0 +1,60 @@
+"""Prune: remove from a genome only what provably changes nothing, all of it at once.
+
+The text that stays is untouched, comments and formatting included. What counts as changing nothing, and what is
+assumed (that the genome runs, and that nobody but torch and the trainer looks into it), is said in `pruning`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from evolve.operators.base import Child, NoVariationError, Tried
+from evolve.operators.pruning.fold import fold
+from evolve.operators.pruning.hooks import empty_hooks
+from evolve.operators.pruning.idle import idle
+from evolve.operators.pruning.keys import is_reflective
+from evolve.operators.pruning.reading import Reading
+from evolve.operators.pruning.unused import unused
+
+_PASSES = (fold, idle, empty_hooks, unused)
+
+_MAX_ROUNDS = 2000
+"""Every round removes something, so this is reached only by a genome of that many dead pieces, or by a defect."""
+
+
+def pruned(source: str) -> str:
+    """The genome without whatever provably changes nothing; the very text if that is all of it.
+
+    Raises:
+        population.genome.GenomeError: The source is not a genome.
+    """
+    reading = Reading(source)
+    if is_reflective(reading):
+        return source
+    for _ in range(_MAX_ROUNDS):
+        edits = next((found for step in _PASSES if (found := step(reading))), [])
+        if not edits:
+            break
+        source = reading.text.edited(edits)
+        reading = Reading(source)
+    return source
+
+
+class Prune:
+    """The operator; one variation removes all that can be removed."""
+
+    name = "prune"
+    parents = 1
+
+    def vary(self, sources: Sequence[str], rng: random.Random, tried: Sequence[Tried]) -> Child:
+        """Remove all dead code.
+
+        Raises:
+            NoVariationError: There is none.
+        """
+        source = pruned(sources[0])
+        if source == sources[0]:
+            raise NoVariationError("prune: every part of this genome may matter; there is nothing to remove")
+        lines = sources[0].count("\n") - source.count("\n")
+        return Child(source, component="dead code", note=f"pruned code that changes nothing ({lines} lines)")

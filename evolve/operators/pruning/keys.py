@@ -1,0 +1,301 @@
+"""String keys of states, parameter groups and other dicts: who writes them, and where a reader could be hidden.
+
+A key is one thing for the whole genome, whatever the dict: two dicts that share a key share its fate.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from evolve.operators.pruning.purity import plain_values
+from evolve.operators.pruning.reading import Function, Reading, is_setdefault, string
+from evolve.operators.pruning.scopes import Binding
+from evolve.operators.pruning.text import Element
+
+_WALKS = frozenset({"items", "keys", "values", "copy", "popitem"})
+_KEYED = frozenset({"get", "setdefault", "update", "pop"})
+_REFLECTION = frozenset(
+    {"globals", "locals", "vars", "dir", "eval", "exec", "compile", "__import__", "setattr", "delattr"}
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One entry of a dict display, a `dict(...)` call or an `.update(...)` call.
+
+    Attributes:
+        key: The key.
+        value: Its value.
+        element: The entry as a member of a comma-separated list.
+    """
+
+    key: str
+    value: ast.expr
+    element: Element
+
+
+def dict_entries(reading: Reading, node: ast.expr) -> list[Entry] | None:
+    """The entries of something that makes or fills a dict with literal keys; None if it is nothing of that kind."""
+    if isinstance(node, ast.Dict):
+        if not all(string(key) is not None for key in node.keys):
+            return None
+        return [
+            Entry(string(k) or "", v, (k, v))
+            for k, v in zip(node.keys, node.values, strict=True)
+            if k is not None
+        ]
+    if not isinstance(node, ast.Call) or not node.keywords or any(k.arg is None for k in node.keywords):
+        return None
+    is_update = (
+        isinstance(node.func, ast.Attribute)
+        and node.func.attr == "update"
+        and "update" not in reading.methods
+    )
+    if (reading.path(node.func) == "builtins.dict" and len(node.args) <= 1) or (is_update and not node.args):
+        return [Entry(k.arg or "", k.value, k) for k in node.keywords]
+    return None
+
+
+def is_reflective(reading: Reading) -> bool:
+    """Whether a genome can name things in ways that no analysis follows."""
+    for node in reading.nodes:
+        if isinstance(node, ast.Name) and node.id in _REFLECTION and reading.binding(node).scope is None:
+            return True
+        if isinstance(node, ast.Attribute) and node.attr in {"__dict__", "__globals__", "__getattribute__"}:
+            return True
+        if isinstance(node, ast.Call) and reading.path(node.func) in {"builtins.getattr", "builtins.hasattr"}:
+            if len(node.args) < 2 or string(node.args[1]) is None:
+                return True
+        if isinstance(node, ast.FunctionDef) and node.name in {
+            "__getattr__",
+            "__getattribute__",
+            "__setattr__",
+        }:
+            return True
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            return True
+    return False
+
+
+class Keys:
+    """What is known about the string keys of a genome.
+
+    Attributes:
+        hidden_readers: Whether some code may read keys that it does not name.
+        pinned: Keys that count as read.
+    """
+
+    def __init__(self, reading: Reading, explained: Collection[ast.keyword]) -> None:
+        """Look for hidden readers.
+
+        Args:
+            reading: The genome.
+            explained: Dicts unpacked into calls (`**x`) whose entries are known to be arguments.
+        """
+        self._reading = reading
+        self._explained = explained
+        self.pinned: set[str] = set()
+        self._keyed = self._keyed_names()
+        self.hidden_readers = any(self._hides_readers(node) for node in reading.nodes) or any(
+            not self._is_harmless(load) for binding in self._keyed for load in binding.loads
+        )
+
+    def values(self, key: str) -> list[ast.expr] | None:
+        """Every value that is ever stored under a key by name; None if one is stored in another way."""
+        found: list[ast.expr] = []
+        for node in self._reading.nodes:
+            if isinstance(node, ast.Dict | ast.Call):
+                found += [e.value for e in dict_entries(self._reading, node) or [] if e.key == key]
+                found += [node.args[1]] if is_setdefault(node) and string(node.args[0]) == key else []
+            if (
+                isinstance(node, ast.Subscript)
+                and isinstance(node.ctx, ast.Store)
+                and string(node.slice) == key
+            ):
+                statement = self._reading.parent[node]
+                if isinstance(statement, ast.AugAssign):
+                    continue
+                if not isinstance(statement, ast.Assign) or node not in statement.targets:
+                    return None
+                found.append(statement.value)
+        return found or None
+
+    def may_lose_entries(self, node: ast.expr) -> bool:
+        """Whether whoever gets this dict reads it by literal keys only, as far as `hidden_readers` can tell."""
+        reading = self._reading
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):  # state.update(...)
+            return isinstance(reading.parent[node], ast.Expr)
+        around = reading.parent[node]
+        while isinstance(
+            around,
+            ast.List
+            | ast.Tuple
+            | ast.ListComp
+            | ast.GeneratorExp
+            | ast.IfExp
+            | ast.Starred
+            | ast.BinOp
+            | ast.keyword,
+        ):
+            around = reading.parent[around]
+        if isinstance(around, ast.Assign | ast.AnnAssign):
+            return True
+        if isinstance(around, ast.Return):
+            function = reading.inside(around, ast.FunctionDef)
+            return isinstance(function, Function) and function is not reading.recipe
+        return isinstance(around, ast.Call) and self._takes_dicts(around)
+
+    def _takes_dicts(self, call: ast.Call) -> bool:
+        """Whether a call's target is code of the genome, an optimizer, or a list."""
+        function = call.func
+        if self._reading.definition(function) is not None:
+            return True
+        path = self._reading.path(function)
+        if path.startswith("torch.optim.") or path in {"builtins.list", "builtins.tuple"}:
+            return True
+        if not isinstance(function, ast.Attribute):
+            return False
+        is_super = (
+            isinstance(function.value, ast.Call)
+            and self._reading.path(function.value.func) == "builtins.super"
+        )
+        return is_super or function.attr in {"append", "extend", "add_param_group", "setdefault"}
+
+    # Hidden readers
+
+    def _keyed_names(self) -> list[Binding]:
+        """Variables that are used as dicts with literal keys, arguments that they are passed on to included."""
+        found: list[Binding] = []
+
+        def note(node: ast.AST) -> None:
+            if isinstance(node, ast.Name) and self._reading.binding(node) not in found:
+                found.append(self._reading.binding(node))
+
+        for node in self._reading.nodes:
+            if (isinstance(node, ast.Subscript) and string(node.slice) is not None) or (isinstance(node, ast.Attribute) and node.attr in _KEYED):
+                note(node.value)
+            elif isinstance(node, ast.Assign) and dict_entries(self._reading, node.value) is not None:
+                for target in node.targets:
+                    note(target)
+        for binding in found:  # grows while it is walked
+            for load in binding.loads:
+                for argument in self._receivers(load):
+                    if self._reading.binding(argument) not in found:
+                        found.append(self._reading.binding(argument))
+        return found
+
+    def _receivers(self, load: ast.Name) -> list[ast.arg]:
+        """The arguments of the genome's functions that a name is passed on to."""
+        parent = self._reading.parent[load]
+        keyword = parent if isinstance(parent, ast.keyword) else None
+        call = self._reading.parent[parent] if keyword else parent
+        function = self._reading.definition(call.func) if isinstance(call, ast.Call) else None
+        if not isinstance(call, ast.Call) or not isinstance(function, Function):
+            return []
+        signature = function.args
+        positional = [*signature.posonlyargs, *signature.args]
+        if keyword:
+            return [a for a in [*positional, *signature.kwonlyargs] if a.arg == keyword.arg]
+        return [positional[i] for i, value in enumerate(call.args) if value is load and i < len(positional)]
+
+    def _is_harmless(self, load: ast.Name) -> bool:
+        """Whether a use of a dict reads no key that it does not name."""
+        parent = self._reading.parent[load]
+        match parent:
+            case ast.Subscript() | ast.Attribute() | ast.Compare() | ast.UnaryOp() | ast.BoolOp() | ast.If():
+                return True
+            case ast.Return() | ast.IfExp() | ast.List() | ast.Tuple() | ast.Expr():
+                return True
+            case ast.Call():
+                return load is parent.func or self._is_known_call(parent)
+            case ast.keyword():
+                call = self._reading.parent[parent]
+                known = parent.arg is not None and isinstance(call, ast.Call) and self._is_known_call(call)
+                return known or parent in self._explained
+            case ast.Assign():
+                return not all(isinstance(target, ast.Name) for target in parent.targets)
+            case _:
+                return False
+
+    def _is_known_call(self, call: ast.Call) -> bool:
+        path = self._reading.path(call.func)
+        return path in {
+            "builtins.len",
+            "builtins.isinstance",
+            "builtins.bool",
+            "builtins.dict",
+        } or self._takes_dicts(call)
+
+    def _hides_readers(self, node: ast.AST) -> bool:
+        reading = self._reading
+        match node:
+            case ast.Call(func=ast.Attribute(value=receiver, attr=name)) if name in _WALKS:
+                return not self._has_no_literal_keys(receiver)
+            case ast.keyword(arg=None, value=value):
+                return node not in self._explained and not self._pins(value)
+            case ast.Dict():
+                return not all(
+                    self._pins(v) for k, v in zip(node.keys, node.values, strict=True) if k is None
+                )
+            case ast.Attribute(attr="defaults" | "state_dict" | "load_state_dict", ctx=ast.Load()):
+                return True
+            case ast.JoinedStr():
+                return not isinstance(reading.statement(node), ast.Raise | ast.Assert)
+            case ast.BinOp(left=left, right=right):
+                is_text = string(left) is not None or string(right) is not None
+                return is_text and not isinstance(reading.statement(node), ast.Raise | ast.Assert)
+            case _:
+                return False
+
+    def _has_no_literal_keys(self, receiver: ast.expr) -> bool:
+        """Whether a dict that is walked through has no keys that are written as literals."""
+        if isinstance(receiver, ast.Attribute):
+            return receiver.attr == "state"  # its keys are parameters
+        entries = dict_entries(self._reading, receiver)
+        if entries is not None:
+            self.pinned.update(entry.key for entry in entries)
+            return True
+        if not isinstance(receiver, ast.Name):
+            return False
+        binding = self._reading.binding(receiver)
+        values = plain_values(self._reading, binding)
+        if values is None or (binding in self._keyed and any(self._is_filled(load) for load in binding.loads)):
+            return False
+        return all(self._pins(value) or _is_keyless(value) for value in values)
+
+    def _is_filled(self, load: ast.Name) -> bool:
+        parent = self._reading.parent[load]
+        if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store):
+            return string(parent.slice) is not None
+        return isinstance(parent, ast.Attribute) and parent.attr == "update"
+
+    def _pins(self, value: ast.expr) -> bool:
+        """Whether all keys of a dict that is unpacked are known; they count as read from now on."""
+        if isinstance(value, ast.Name):
+            binding = self._reading.binding(value)
+            if any(self._is_kwargs(store) for store in binding.stores):
+                return True
+                values = plain_values(self._reading, binding)
+            return values is not None and all(self._pins(v) for v in values if v is not value)
+        entries = dict_entries(self._reading, value)
+        if entries is None:
+            return False
+        self.pinned.update(entry.key for entry in entries)
+        return True
+
+    def _is_kwargs(self, store: ast.AST) -> bool:
+        signature = self._reading.parent.get(store)
+        return isinstance(signature, ast.arguments) and signature.kwarg is store
+
+
+def _is_keyless(value: ast.expr) -> bool:
+    if isinstance(value, ast.Dict):
+        return not value.keys
+    if isinstance(value, ast.DictComp | ast.List | ast.ListComp):
+        return True
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name | ast.Attribute):
+        name = value.func.id if isinstance(value.func, ast.Name) else value.func.attr
+        return name in {"dict", "defaultdict", "OrderedDict"} and not value.keywords
+    return False

@@ -1,0 +1,290 @@
+"""What evaluating an expression does besides giving a value: nothing, a write to known objects, or who knows.
+
+A draw from the random stream, the consumption of an iterator and a write through an alias are effects. The assumption
+throughout is that the genome runs: an expression is not kept for the exception that it might raise.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from evolve.operators.pruning.reading import Function, Reading, is_setdefault
+from evolve.operators.pruning.scopes import Binding
+from evolve.operators.pruning.vocabulary import (
+    CONTAINER_WRITES,
+    CREATORS,
+    ITERATORS,
+    NOT_VALUES,
+    PURE_BUILTINS,
+    PURE_METHODS,
+    PURE_MODULES,
+    PURE_OTHERS,
+    PURE_TORCH,
+    RANDOM_IN_PLACE,
+    VIEWS,
+)
+
+_OPAQUE = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
+
+
+class Purity:
+    """The effects of a genome's expressions."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._functions: dict[ast.AST, bool] = {}
+        self._state_is_inspected = any(
+            isinstance(node, ast.Attribute)
+            and node.attr == "state"
+            and not isinstance(reading.parent[node], ast.Subscript)
+            for node in reading.nodes
+        )
+
+    def is_pure(self, node: ast.AST | None) -> bool:
+        """Whether evaluating a node has no effect at all."""
+        return node is None or self.writes(node) == []
+
+    def writes(self, node: ast.AST) -> list[ast.expr] | None:
+        """Expressions whose objects are written to when a node is evaluated; None if the effects are not known."""
+        if isinstance(node, _OPAQUE):
+            return None
+        if isinstance(node, ast.Lambda):
+            return []
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        if isinstance(node, ast.Subscript) and self._state_is_inspected and _name(node.value) == "state":
+            return None  # looking up an optimizer's state creates it
+        found: list[ast.expr] = []
+        if isinstance(node, ast.comprehension) and self.is_iterator(node.iter):
+            found.append(node.iter)
+        for child in ast.iter_child_nodes(node):
+            inner = self.writes(child)
+            if inner is None:
+                return None
+            found += inner
+        return found
+
+    def _call(self, node: ast.Call) -> list[ast.expr] | None:
+        found: list[ast.expr] = []
+        for argument in [*node.args, *node.keywords]:
+            if isinstance(argument, ast.keyword) and argument.arg == "out":
+                return None
+            value = argument.value if isinstance(argument, ast.keyword | ast.Starred) else argument
+            inner = self.writes(value)
+            if inner is None:
+                return None
+            found += inner + ([value] if self.is_iterator(value) else [])
+        called = self._called(node)
+        return None if called is None else found + called
+
+    def _called(self, node: ast.Call) -> list[ast.expr] | None:
+        """Effects of the call itself, its arguments evaluated."""
+        function = node.func
+        path = self._reading.path(function)
+        last = path.rpartition(".")[2]
+        if path.startswith("builtins."):
+            return [] if last in PURE_BUILTINS else None
+        if path:
+            if path in PURE_OTHERS or path.partition(".")[0] in PURE_MODULES:
+                return []
+            if path.startswith("torch.") and last in PURE_TORCH and "distributed" not in path:
+                return []
+            if path.startswith("torch.") and _is_in_place(last) and node.args and ".init." not in path:
+                return [node.args[0]]
+            return None
+        if isinstance(function, ast.Name):
+            definition = self._reading.definition(function)
+            return [] if isinstance(definition, Function) and self._is_pure_function(definition) else None
+        if isinstance(function, ast.Attribute):
+            if is_setdefault(node):  # writes, and gives, what the dict holds under the key
+                receiver = self.writes(function.value)
+                return None if receiver is None else [*receiver, node]
+            return self._method(function)
+        return None
+
+    def _method(self, function: ast.Attribute) -> list[ast.expr] | None:
+        receiver = self.writes(function.value)
+        if receiver is None or function.attr in self._reading.methods:
+            return None
+        if function.attr in PURE_METHODS:
+            return receiver
+        if _is_in_place(function.attr) or function.attr in CONTAINER_WRITES:
+            return [*receiver, function.value]
+        return None
+
+    # Functions of the genome
+
+    def _is_pure_function(self, function: Function) -> bool:
+        if function not in self._functions:
+            self._functions[function] = True  # until shown otherwise: recursion
+            plain = all(
+                self._reading.path(d.func if isinstance(d, ast.Call) else d).startswith("torch.")
+                for d in function.decorator_list
+            )
+            self._functions[function] = plain and all(self._is_local(s, function) for s in function.body)
+        return self._functions[function]
+
+    def _is_local(self, node: ast.stmt, function: Function) -> bool:
+        """Whether a statement touches nothing but the function's own variables and new objects."""
+        if isinstance(node, ast.FunctionDef | ast.Pass | ast.Break | ast.Continue | ast.Raise):
+            return True
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr | ast.Return | ast.Assert):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            value = node.test if isinstance(node, ast.Assert) else node.value
+            writes = [] if value is None else self.writes(value)
+            if writes is None:
+                return False
+            for target in targets:
+                if isinstance(node, ast.AugAssign):
+                    writes = [*writes, node.target]
+                for leaf in ast.walk(target) if target is not None else ():
+                    if isinstance(leaf, ast.Attribute | ast.Subscript) and isinstance(leaf.ctx, ast.Store):
+                        writes = [*writes, leaf.value]
+                    elif (
+                        isinstance(leaf, ast.Name)
+                        and isinstance(leaf.ctx, ast.Store)
+                        and not self._owns(leaf, function)
+                    ):
+                        return False
+            return all(self._is_new(root, function) for root in writes)
+        if isinstance(node, ast.If | ast.While):
+            return self.is_pure(node.test) and all(
+                self._is_local(s, function) for s in [*node.body, *node.orelse]
+            )
+        if isinstance(node, ast.For):
+            owned = all(self._owns(n, function) for n in ast.walk(node.target) if isinstance(n, ast.Name))
+            pure = self.is_pure(node.iter) and not self.is_iterator(node.iter)
+            return owned and pure and all(self._is_local(s, function) for s in [*node.body, *node.orelse])
+        return False
+
+    def _owns(self, name: ast.Name, function: Function) -> bool:
+        scope = self._reading.binding(name).scope
+        return scope is not None and scope.node is function
+
+    def _is_new(self, root: ast.expr, function: Function) -> bool:
+        """Whether an object that is written to was made by this very function."""
+        base = base_object(root)
+        if isinstance(base, ast.Name):
+            binding = self._reading.binding(base)
+            values = plain_values(self._reading, binding)
+            owned = binding.scope is not None and binding.scope.node is function
+            return owned and values is not None and all(is_fresh(value) for value in values)
+        return is_fresh(base)
+
+    # Iterators
+
+    def is_iterator(self, node: ast.expr, depth: int = 0) -> bool:
+        """Whether an expression names an object that is used up when it is walked through.
+
+        Args:
+            node: The expression; a fresh iterator, made and used in one place, is nobody's loss.
+            depth: How many names were followed.
+        """
+        if not isinstance(node, ast.Name) or depth > 8:
+            return False
+        for store in self._reading.binding(node).stores:
+            statement = self._reading.parent.get(store)
+            if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+                value = statement.value
+                if isinstance(value, ast.GeneratorExp):
+                    return True
+                if isinstance(value, ast.Call) and _name(value.func) in ITERATORS:
+                    return True
+                if self.is_iterator(value, depth + 1):
+                    return True
+        return False
+
+
+def _is_in_place(name: str) -> bool:
+    return name.endswith("_") and not name.startswith("_") and name not in RANDOM_IN_PLACE | NOT_VALUES
+
+
+def _name(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def base_object(node: ast.expr) -> ast.expr:
+    """The expression whose object is written to when `node` is: in-place results and views are looked through."""
+    while True:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if not (_is_in_place(node.func.attr) or node.func.attr in VIEWS):
+                return node
+            node = node.func.value
+        elif isinstance(node, ast.Attribute) and node.attr in VIEWS:
+            node = node.value
+        else:
+            return node
+
+
+def is_fresh(node: ast.expr) -> bool:
+    """Whether an expression makes a new object that nobody else can hold (its members aside)."""
+    if isinstance(node, ast.Constant | ast.BinOp | ast.UnaryOp | ast.Compare | ast.JoinedStr):
+        return True
+    if isinstance(
+        node, ast.List | ast.Dict | ast.Set | ast.Tuple | ast.ListComp | ast.DictComp | ast.SetComp
+    ):
+        return True
+    if isinstance(node, ast.Call):
+        name = _name(node.func)
+        if isinstance(node.func, ast.Name):
+            return name in {
+                "list",
+                "dict",
+                "set",
+                "float",
+                "int",
+                "bool",
+                "sorted",
+                "defaultdict",
+                "deque",
+                "len",
+            }
+        return name in CREATORS or (
+            name in PURE_METHODS and name not in VIEWS | {"values", "items", "keys", "item"}
+        )
+    return False
+
+
+def is_new_tensor(node: ast.expr) -> bool:
+    """Whether an expression makes a new tensor, so that its parts are new as well."""
+    return isinstance(node, ast.Call) and _name(node.func) in CREATORS
+
+
+def plain_values(reading: Reading, binding: Binding) -> list[ast.expr] | None:
+    """All values that a variable is ever given by plain assignments; None if it gets others.
+
+    Augmented assignments do not count: they give a new object, or the old one.
+    """
+    values: list[ast.expr] = []
+    for store in binding.stores:
+        statement = reading.parent.get(store)
+        if isinstance(statement, ast.AugAssign):
+            continue
+        if (isinstance(statement, ast.Assign) and store in statement.targets) or (isinstance(statement, ast.AnnAssign) and statement.value is not None):
+            values.append(statement.value)
+        elif isinstance(statement, ast.Tuple) and isinstance(reading.parent[statement], ast.Assign):
+            pair = paired(reading.parent[statement], store)
+            if pair is None:
+                return None
+            values.append(pair)
+        else:
+            return None
+    return values or None
+
+
+def paired(statement: ast.AST, target: ast.AST) -> ast.expr | None:
+    """The value that `a, b = x, y` gives to one of its targets."""
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return None
+    names, value = statement.targets[0], statement.value
+    if (
+        not isinstance(names, ast.Tuple)
+        or not isinstance(value, ast.Tuple)
+        or len(names.elts) != len(value.elts)
+    ):
+        return None
+    if any(isinstance(part, ast.Starred) for part in [*names.elts, *value.elts]):
+        return None
+    return next((v for n, v in zip(names.elts, value.elts, strict=True) if n is target), None)
