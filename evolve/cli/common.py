@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from evolve.run import Run
     from population.store import Store
 
@@ -68,10 +66,3 @@ def reading(folder: Path | None) -> Iterator[tuple[Run, Store]]:
     run = find_run(folder)
     with Store.open(run.database) as store:
         yield run, store
-
-
-def console() -> Console:
-    """The terminal, or a plain wide page where the output is not one."""
-    from rich.console import Console
-
-    return Console()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from evolve.cli.common import clear_errors, json_option, print_json, reading, run_option
+
+if TYPE_CHECKING:
+    from evolve.views.tables import ProgramLine
+    from population.store import Listed
 
 
 @click.command("ls")
@@ -42,7 +47,7 @@ def command(
     """List the programs of a run, best first."""
     from evolve.overview import standings
     from evolve.views.console import show
-    from evolve.views.tables import program_line, programs_grid
+    from evolve.views.tables import programs_grid
 
     with reading(folder) as (_, store):
         lines = store.listing(
@@ -58,4 +63,27 @@ def command(
             print_json([line._asdict() for line in lines])
             return
         best, _ = standings(store)
-        show(programs_grid(map(program_line, lines), rung, best.id if best else None))
+        show(programs_grid(map(_line, lines), rung, best.id if best else None))
+
+
+def _line(listed: Listed) -> ProgramLine:
+    from evolve.views.tables import ProgramLine
+    from population.rows import EstimateRow, ProgramRow
+
+    row = ProgramRow(
+        listed.id,
+        listed.digest,
+        "",  # a listing does not read the texts
+        listed.operator,
+        listed.island,
+        listed.birth,
+        listed.parents,
+        listed.component,
+        listed.note,
+        name=listed.name,
+    )
+    at = None
+    if listed.mean is not None and listed.sd is not None and listed.low is not None and listed.high is not None:
+        at = EstimateRow(listed.id, "", listed.mean, listed.sd, listed.low, listed.high, listed.n or 0)
+    failed = listed.outcome if listed.outcome != "finished" else ""
+    return ProgramLine(row, at, listed.finished, listed.trials, failed)

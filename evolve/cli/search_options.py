@@ -63,10 +63,11 @@ def go(run: Run, budget: Budget, jobs: int, quiet: bool) -> None:
     from evolve.engine import EngineError
     from evolve.report import standing
     from evolve.session import search
-    from evolve.views.live import progress_view, silent_view
+    from evolve.views.live import progress_view
     from evolve.views.numbers import interval, value
+    from evolve.views.silent import Silent
 
-    view = silent_view() if quiet else progress_view(click.get_text_stream("stdout").isatty())
+    view = Silent() if quiet else progress_view(click.get_text_stream("stdout").isatty())
     try:
         state = search(run, budget, jobs, view)
     except EngineError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evolve.cli.common import clear_errors, console, json_option, print_json, run_option
+from evolve.cli.common import clear_errors, json_option, print_json, run_option
 
 
 @click.command("seeds")
@@ -17,6 +17,7 @@ def command(folder: Path | None, as_json: bool) -> None:
     """List the seed programs that come with this package, with their estimates where there is a run."""
     from evolve.genomes import shipped
     from evolve.run import RunError, find_run
+    from evolve.views.console import show
     from evolve.views.tables import seeds_grid
     from population.store import Store
 
@@ -31,9 +32,8 @@ def command(folder: Path | None, as_json: bool) -> None:
         with Store.open(run.database) as store:
             for genome in genomes:
                 row = store.by_digest(genome.digest)
-                at = row and store.estimate(row.id, "proxy")
-                if at:
-                    estimates[genome.name] = at
+                if row is not None:
+                    estimates |= {genome.name: at for at in store.estimates("proxy", row.id)}
     if as_json:
         print_json(
             [
@@ -49,4 +49,4 @@ def command(folder: Path | None, as_json: bool) -> None:
         )
         return
     lines = [(genome.name, genome.summary, genome.source.count("\n")) for genome in genomes]
-    seeds_grid(lines, estimates).print(console())
+    show(seeds_grid(lines, estimates))
