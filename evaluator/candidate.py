@@ -1,4 +1,4 @@
-"""The candidate process: a genome's recipe, hooks and optimizers over shared buffers, under orders of the trainer.
+"""The candidate process: a genome's recipe and optimizers over shared buffers, under the trainer's orders.
 
 It holds a parameter skeleton and nothing else: no tokens, no losses, no forward pass.
 """
@@ -165,8 +165,8 @@ class _Worker:
         if not hasattr(context, "__enter__") or not hasattr(context, "__exit__"):
             raise Rejected(
                 "eval-weights",
-                f"eval_weights(step) must return a context manager (decorate it with @contextlib.contextmanager and "
-                f"yield once); it returned {type(context).__name__}",
+                "eval_weights(step) must return a context manager (decorate it with "
+                f"@contextlib.contextmanager and yield once); it returned {type(context).__name__}",
             )
         self._context = context
         context.__enter__()

@@ -1,9 +1,31 @@
-"""The static check of a genome, before anything runs."""
+"""The static check of a genome, before anything runs: is this one self-contained optimizer source?
+
+Covered: size, syntax, imports, names and attributes that reach files, processes, frames or generated code,
+the signature of `recipe`. Not covered: what only shows when it runs (`evaluator.contract`), and sources that
+set out to deceive: those meet the sandbox, and never see tokens or losses in any case. Needs neither torch
+nor libcst.
+"""
 
 from __future__ import annotations
 
+import ast
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
 
-class Rejected(Exception):  # noqa: N818
+from evaluator import allowed
+
+_DUNDER = re.compile(r"__\w+__")
+_FORMAT_REACH = re.compile(r"\{[^{}]*__")
+_SIGNATURE = "def recipe(model, train_steps): (a third, keyword-only parameter `info` is optional)"
+
+
+Violation = tuple[str, str]
+"""Name of a rule, and a message."""
+
+
+class Rejected(Exception):
     """A genome breaks a rule of the contract.
 
     Args:
@@ -18,8 +40,171 @@ class Rejected(Exception):  # noqa: N818
 
 
 def check(source: str) -> None:
-    """Raise `Rejected` if the source does not parse."""
+    """Check a genome's source.
+
+    Args:
+        source: The genome's text.
+
+    Raises:
+        Rejected: It breaks a rule; the first one found, in the order of the text where there are several.
+    """
+    tree = _parse(source)
+    _check_recipe(tree)
+    found = [
+        (node.lineno, rule, message)
+        for node in ast.walk(tree)
+        if type(node) in _RULES
+        for rule, message in _RULES[type(node)](node)
+    ]
+    if found:
+        line, rule, message = min(found, key=lambda violation: violation[0])
+        raise Rejected(rule, f"line {line}: {message}")
+
+
+def _parse(source: str) -> ast.Module:
+    size = len(source.encode("utf-8", errors="surrogatepass"))
+    if size > allowed.MAX_SOURCE_BYTES:
+        raise Rejected(
+            "size",
+            f"a genome may have {allowed.MAX_SOURCE_BYTES} bytes, this one has {size}; remove what it does "
+            "not need",
+        )
     try:
-        compile(source, "<genome>", "exec")
-    except SyntaxError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(source, "<genome>", "exec", dont_inherit=True)
+            return ast.parse(source)
+    except (SyntaxError, ValueError, OverflowError) as error:
         raise Rejected("parses", f"the genome must be valid Python: {error}") from error
+    except (RecursionError, MemoryError) as error:
+        raise Rejected("parses", "the genome is nested too deeply; split long expressions") from error
+
+
+def _check_recipe(tree: ast.Module) -> None:
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "recipe"]
+    if not found:
+        raise Rejected("recipe", f"the genome must define, at the top level, {_SIGNATURE}")
+    recipe = found[-1]
+    arguments = recipe.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    needed = len(positional) - len(arguments.defaults)
+    keywords = [
+        argument.arg
+        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if default is None and argument.arg != "info"
+    ]
+    if needed > 2 or len(positional) < 2 or keywords or any(a.arg == "info" for a in positional):
+        raise Rejected("recipe", f"line {recipe.lineno}: recipe must have the signature {_SIGNATURE}")
+    model = positional[0].arg
+    for node in ast.walk(recipe):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == model:
+            raise Rejected(
+                "no-forward",
+                f"line {node.lineno}: {model}(...) cannot be called: it is a skeleton of parameters without "
+                "a forward pass; gradients come with after_backward(step) and optimizer.step()",
+            )
+
+
+def _import(node: ast.Import) -> Iterator[Violation]:
+    for alias in node.names:
+        yield from _module(alias.name)
+
+
+def _import_from(node: ast.ImportFrom) -> Iterator[Violation]:
+    module = node.module or ""
+    if node.level:
+        yield "imports", "a genome is one self-contained file: no relative imports"
+        return
+    yield from _module(module)
+    for alias in node.names:
+        if alias.name == "*":
+            yield "imports", f"name what you need from {module} instead of importing *"
+        elif module == "torch" and alias.name in allowed.TORCH_ATTRIBUTES:
+            yield "imports", _torch_member(alias.name)
+        else:
+            yield from _member(alias.name)
+
+
+def _name(node: ast.Name) -> Iterator[Violation]:
+    if node.id in allowed.NAMES:
+        yield "names", f"{node.id} may not be used: {allowed.NAMES[node.id]}"
+    yield from _dunder(node.id)
+
+
+def _attribute(node: ast.Attribute) -> Iterator[Violation]:
+    yield from _member(node.attr)
+    if (
+        node.attr in allowed.TORCH_ATTRIBUTES
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "torch"
+    ):
+        yield "attributes", _torch_member(node.attr)
+
+
+def _call(node: ast.Call) -> Iterator[Violation]:
+    if not isinstance(node.func, ast.Name) or node.func.id not in allowed.COMPUTED_NAMES:
+        return
+    name = node.args[1] if len(node.args) > 1 else None
+    if isinstance(name, ast.Constant) and isinstance(name.value, str):
+        yield from _member(name.value)
+    else:
+        function = node.func.id
+        yield "computed-names", f'{function} needs a constant name, as in {function}(x, "name")'
+
+
+def _definition(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Iterator[Violation]:
+    yield from _dunder(node.name)
+
+
+def _constant(node: ast.Constant) -> Iterator[Violation]:
+    if isinstance(node.value, str) and _FORMAT_REACH.search(node.value):
+        yield "attributes", "a format string may not reach double-underscore attributes"
+
+
+_RULES: dict[type[ast.AST], Callable[[Any], Iterator[Violation]]] = {
+    ast.Import: _import,
+    ast.ImportFrom: _import_from,
+    ast.Name: _name,
+    ast.Attribute: _attribute,
+    ast.Call: _call,
+    ast.FunctionDef: _definition,
+    ast.AsyncFunctionDef: _definition,
+    ast.ClassDef: _definition,
+    ast.Constant: _constant,
+}
+"""Which rule looks at which kind of node."""
+
+
+def _module(name: str) -> Iterator[Violation]:
+    top = name.split(".")[0]
+    if name in allowed.MODULES:
+        return
+    if top in allowed.THIRD_PARTY_OPTIMIZERS:
+        yield (
+            "imports",
+            (
+                f"{name} may not be imported: a genome is self-contained, so write the optimizer out as a "
+                "class of its own"
+            ),
+        )
+    else:
+        modules = ", ".join(sorted(module for module in allowed.MODULES if "." not in module))
+        yield (
+            "imports",
+            f"{name} may not be imported; allowed are {modules} and the numerical submodules of torch",
+        )
+
+
+def _torch_member(name: str) -> str:
+    return f"torch.{name} may not be used: a genome has no files and compiles nothing itself"
+
+
+def _member(name: str) -> Iterator[Violation]:
+    if name in allowed.ATTRIBUTES:
+        yield "attributes", f".{name} may not be used: {allowed.ATTRIBUTES[name]}"
+    yield from _dunder(name)
+
+
+def _dunder(name: str) -> Iterator[Violation]:
+    if name.startswith("__") and _DUNDER.fullmatch(name) and name not in allowed.DUNDERS:
+        yield "dunders", f"{name} may not be used: it reaches interpreter internals"

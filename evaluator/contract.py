@@ -1,7 +1,7 @@
 """The genome contract as checked on live objects in the candidate: what `recipe` returned, who owns what.
 
-The static half is `evaluator.check`. Nothing here is trusted by the trainer: these checks exist to tell an author
-what to change.
+The static half is `evaluator.check`. Nothing here is trusted by the trainer: these checks exist to tell an
+author what to change.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def _check_keys(answer: Mapping[Any, Any]) -> None:
         if key in answer and not callable(answer[key]):
             raise Rejected(
                 "hooks-callable",
-                f"{key!r} must be a function of step, called as {key}(step); it is {type(answer[key]).__name__}. "
-                "Leave an unused hook out of the dict.",
+                f"{key!r} must be a function of step, called as {key}(step); it is "
+                f"{type(answer[key]).__name__}. Leave an unused hook out of the dict.",
             )
     optimizers = answer["optimizers"]
     if not isinstance(optimizers, list | tuple) or not optimizers:
@@ -125,12 +125,14 @@ def check_ownership(optimizers: Sequence[Any], model: nn.Module) -> None:
     if missing:
         raise Rejected(
             "every-parameter-once",
-            f"{len(missing)} parameters belong to no optimizer: {_some(missing)}; put each in exactly one param group",
+            f"{len(missing)} parameters belong to no optimizer: {_some(missing)}; put each in exactly one "
+            "param group",
         )
     if twice:
         raise Rejected(
             "every-parameter-once",
-            f"{len(twice)} parameters are owned more than once: {_some(twice)}; put each in exactly one param group",
+            f"{len(twice)} parameters are owned more than once: {_some(twice)}; put each in exactly one "
+            "param group",
         )
 
 
@@ -141,8 +143,8 @@ def _owned(optimizer: Any, name: str) -> list[Tensor]:
     ):
         raise Rejected(
             "optimizers",
-            f"{name} must have `param_groups`, a list of dicts with 'params'; a wrapper can give it as a property "
-            "that returns the inner optimizer's groups",
+            f"{name} must have `param_groups`, a list of dicts with 'params'; a wrapper can give it as a "
+            "property that returns the inner optimizer's groups",
         )
     return [parameter for group in groups for parameter in group["params"]]
 
@@ -180,8 +182,9 @@ class Watch:
             ):
                 raise Rejected(
                     "parameters-stay",
-                    f"{name} was rebound in {when}: the forward pass reads the original memory, so change it in "
-                    f"place (p.copy_(...), p.add_(...) under torch.no_grad()) and never assign p.data or resize it",
+                    f"{name} was rebound in {when}: the forward pass reads the original memory, so change it "
+                    "in place (p.copy_(...), p.add_(...) under torch.no_grad()) and never assign p.data or "
+                    "resize it",
                 )
 
     def check_modules(self, when: str) -> None:
@@ -195,8 +198,8 @@ class Watch:
             if now.pop(name, None) is not parameter:
                 raise Rejected(
                     "parameters-stay",
-                    f"{name} was replaced by another object in {when}: initialize and change parameters in place "
-                    "(model.embed.weight.data.normal_(), p.copy_(...))",
+                    f"{name} was replaced by another object in {when}: initialize and change parameters in "
+                    "place (model.embed.weight.data.normal_(), p.copy_(...))",
                 )
         if now:
             raise Rejected(

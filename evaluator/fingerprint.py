@@ -20,9 +20,10 @@ _LENGTH = 16
 def fingerprint(task: Task, rung: Rung) -> str:
     """Identity of everything that determines a trial's value, given genome and rng_seed.
 
-    Covers the task's name and sizes, its text and splits, all fields of the rung except its limits, this package's
-    version, torch's version, device and numerics. A finished or diverged trial, a crash or a rejection may be reused
-    wherever this is equal; a time-out or a memory failure only where `limits_fingerprint` is equal too.
+    Covers the task's name and sizes, its text and splits, all fields of the rung except its limits, this
+    package's version, torch's version, device and numerics. A finished or diverged trial, a crash or a
+    rejection may be reused wherever this is equal; a time-out or a memory failure only where
+    `limits_fingerprint` is equal too.
 
     Returns:
         16 hex digits.
@@ -44,7 +45,7 @@ def fingerprint(task: Task, rung: Rung) -> str:
 
 
 def limits_fingerprint(limits: Limits) -> str:
-    """Identity of what decides whether a genome runs out of time or memory: limits and device; 16 hex digits."""
+    """Identity of what decides whether a genome runs out of time or memory: limits and device."""
     return _digest({"limits": asdict(limits), "device": device()})
 
 

@@ -1,6 +1,7 @@
 """The fork server: imports torch once, then forks a trainer and a nursery for each slot.
 
-It runs one thread, does no tensor work and holds nothing secret: a task goes from the engine straight to its trainer.
+It runs one thread, does no tensor work and holds nothing secret: a task goes from the engine straight to its
+trainer.
 """
 
 from __future__ import annotations
@@ -40,12 +41,6 @@ def main(engine_fd: int, parent: int) -> None:
 
 def _warm_up() -> None:
     """Import what trainers and candidates need, and keep the collector from touching the shared pages."""
-    import torch._dynamo  # the first optimizer step imports it otherwise, in every process
-
-    import evaluator.nursery
-    import evaluator.tasks.gpt
-    import evaluator.trainer
-
     gc.collect()
     gc.freeze()
 

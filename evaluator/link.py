@@ -124,7 +124,8 @@ class CandidateLink:
                 poll.unregister(self._output)
             if self._printed > self._limits.output_bytes:
                 raise StoppedError(
-                    f"the genome printed more than {self._limits.output_bytes} bytes; remove its print statements"
+                    f"the genome printed more than {self._limits.output_bytes} bytes; remove its print "
+                    "statements"
                 )
             if self._control.fileno() in ready:
                 try:
@@ -136,8 +137,8 @@ class CandidateLink:
                 return message
             if left <= 0:
                 raise OverTimeError(
-                    f"the trial was not done after {self._limits.wall_seconds:g} s of wall-clock time; the genome "
-                    "waits or sleeps"
+                    f"the trial was not done after {self._limits.wall_seconds:g} s of wall-clock time; the "
+                    "genome waits or sleeps"
                 )
 
     def _drain(self) -> bool:

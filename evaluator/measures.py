@@ -13,8 +13,8 @@ from torch import Tensor, nn
 def effective_rank(update: Tensor) -> float:
     """Normalized effective rank of a matrix: exp(entropy of its normalized singular values) / min(m, n).
 
-    1 for a multiple of a semi-orthogonal matrix (Muon's aim), 1 / min(m, n) for rank one; a zero or non-finite matrix
-    counts as rank one. Definition: Roy 2007 <https://ieeexplore.ieee.org/document/7098875>.
+    1 for a multiple of a semi-orthogonal matrix (Muon's aim), 1 / min(m, n) for rank one; a zero or
+    non-finite matrix counts as rank one. Definition: Roy 2007 <https://ieeexplore.ieee.org/document/7098875>.
 
     Args:
         update: Shape (m, n).

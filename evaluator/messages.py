@@ -1,4 +1,4 @@
-"""What engine, fork server and trainers tell each other, beside `TrialRequest` and `Trial`. Must not import torch."""
+"""What engine, fork server and trainers tell each other beside trials. Must not import torch."""
 
 from __future__ import annotations
 

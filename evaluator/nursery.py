@@ -1,7 +1,7 @@
 """A nursery: the warm process that forks one candidate per trial, ends it and tells how it ended.
 
-Each trainer has one. It has imported torch and nothing secret, runs one thread and no tensor work, so that a fork is
-cheap and safe. It must never hold the task, tokens or the engine's sockets.
+Each trainer has one. It has imported torch and nothing secret, runs one thread and no tensor work, so that a
+fork is cheap and safe. It must never hold the task, tokens or the engine's sockets.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ class Ended:
 def prepare() -> None:
     """What every candidate shall find: a `torch.distributed` of one process, and no compiler.
 
-    Sources call `torch.distributed` and decorate with `torch.compile`. The fake backend needs no sockets and at world
-    size 1 gives what a real one would; compiling wants a compiler and child processes, so here it is the identity.
+    Sources call `torch.distributed` and decorate with `torch.compile`. The fake backend needs no sockets and
+    at world size 1 gives what a real one would; compiling wants a compiler and child processes, so here it is
+    the identity.
     """
     dist.init_process_group("fake", rank=0, world_size=1, store=FakeStore())
     torch.compile = _identity

@@ -1,7 +1,7 @@
 """What trainer and candidate say to each other: a few numbers, never an object.
 
-The candidate is not trusted, so each message has one fixed size and each reply must echo the order it answers.
-Losses never cross.
+The candidate is not trusted, so each message has one fixed size and each reply must echo the order it
+answers. Losses never cross.
 """
 
 from __future__ import annotations

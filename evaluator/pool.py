@@ -1,7 +1,7 @@
 """The engine's side of the evaluator: trial requests in, trials out, as many at once as there are slots.
 
-Free of threads and of torch: fork server, trainers and candidates are other processes, and this one only waits on
-their sockets.
+Free of threads and of torch: fork server, trainers and candidates are other processes, and this one only
+waits on their sockets.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Evaluator:
         return max(0, self._jobs - busy)
 
     def fingerprint(self, rung: Rung) -> str:
-        """Everything but genome and rng_seed that determines a value on `rung`; see `evaluator.fingerprint`."""
+        """What determines a value on `rung` beside genome and rng_seed; see `evaluator.fingerprint`."""
         return fingerprint(self._task, rung)
 
     def submit(self, request: TrialRequest) -> int:
@@ -181,14 +181,18 @@ class Evaluator:
         slot.close()
         self._deaths += 1
         if self._deaths > _DEATHS_IN_A_ROW:
-            raise EvaluatorError(f"trainer processes keep dying; the last lines of their log:\n{self._server.log()}")
+            raise EvaluatorError(
+                f"trainer processes keep dying; the last lines of their log:\n{self._server.log()}"
+            )
         if job is None:
             return
         job.losses += 1
         if job.losses <= _RETRIES:
             self._waiting.appendleft(job)
         else:
-            reason = f"the trainer process died {job.losses} times under this trial; its log ends: {self._server.log()}"
+            reason = (
+                f"the trainer died {job.losses} times under this trial; its log ends: {self._server.log()}"
+            )
             self._done.append((job.ticket, self._failed(job.request, Outcome.LOST, reason)))
 
     def _restart_server(self) -> None:

@@ -18,8 +18,8 @@ def require_linux() -> None:
     """
     if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
         raise OSError(
-            f"the evaluator needs Linux 5.3 or newer (memfd, pidfd, parent-death signals); this is {sys.platform}. "
-            "Run it in a Linux container or virtual machine."
+            "the evaluator needs Linux 5.3 or newer (memfd, pidfd, parent-death signals); this is "
+            f"{sys.platform}. Run it in a Linux container or virtual machine."
         )
 
 
@@ -27,7 +27,8 @@ def die_with_parent(parent: int) -> None:
     """Ask the kernel to kill this process when its parent ends, however it ends.
 
     Args:
-        parent: Process id of the parent as seen before the fork: if it is gone already, this process ends here.
+        parent: Process id of the parent as seen before the fork: if it is gone already, this process ends
+            here.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:

@@ -14,7 +14,7 @@ _LOCK = "lock"
 
 
 class Scratch:
-    """A folder that lives as long as this object, held by a lock so that others can tell whether it is in use.
+    """A folder held by a lock, so that others can tell whether it is in use.
 
     Attributes:
         path: The folder.

@@ -1,14 +1,14 @@
 """One trial, as the trusted trainer runs it: the benchmark's loop around a candidate process.
 
 The order is fixed by the genome contract: validation when due, `before_forward`, forward and backward,
-`after_backward`, `set_hparams`, every `optimizer.step()`, `after_step`, gradients to None; validation at the end.
+`after_backward`, `set_hparams`, every `optimizer.step()`, `after_step`, gradients to None; validation at the
+end.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -105,8 +105,8 @@ class Run:
         self._validate(steps, hooks, progress)
         if progress.curve[-1][1] > progress.curve[0][1]:
             raise DivergedError(
-                f"the loss rose from {progress.curve[0][1]:.4f} before step 0 to {progress.curve[-1][1]:.4f} at the "
-                "end; the learning rate may be too high or the update may have the wrong sign"
+                f"the loss rose from {progress.curve[0][1]:.4f} before step 0 to {progress.curve[-1][1]:.4f} "
+                "at the end; the learning rate may be too high or the update may have the wrong sign"
             )
         if self._measures is not None:
             progress.measures.update(self._measures.result(state_bytes, self._parameters, self._private))
@@ -203,8 +203,8 @@ def explain(ended: Ended, limits: Limits, output: str) -> tuple[Outcome, str]:
     used_up = ended.cpu_seconds >= math.ceil(limits.cpu_seconds)
     if ended.exit_code == -_CPU_SIGNAL or (ended.exit_code == -_KILL_SIGNAL and used_up):
         return Outcome.TIMED_OUT, (
-            f"the genome used up its {limits.cpu_seconds:g} CPU seconds; its optimizers cost too much per step, or it "
-            "loops"
+            f"the genome used up its {limits.cpu_seconds:g} CPU seconds; its optimizers cost too much per "
+            "step, or it loops"
         )
     if ended.exit_code < 0:
         return (
@@ -212,5 +212,5 @@ def explain(ended: Ended, limits: Limits, output: str) -> tuple[Outcome, str]:
             f"the candidate process was killed by signal {-ended.exit_code}. {last}".strip(),
         )
     return Outcome.CRASHED, (
-        f"the candidate process ended by itself with exit code {ended.exit_code}; a genome must not exit. {last}".strip()
+        f"the candidate process ended with exit code {ended.exit_code}; a genome must not exit. {last}".strip()
     )

@@ -1,7 +1,7 @@
 """Messages between our own processes: length-prefixed pickles over a stream socket, with file descriptors.
 
-Only trusted processes hold these sockets (engine, fork server, trainers, nurseries). A candidate never does: its
-control channel is `evaluator.orders`, whose messages are a few numbers.
+Only trusted processes hold these sockets (engine, fork server, trainers, nurseries). A candidate never does:
+its control channel is `evaluator.orders`, whose messages are a few numbers.
 """
 
 from __future__ import annotations

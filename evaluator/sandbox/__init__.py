@@ -1,9 +1,9 @@
 """What a candidate process may do: one file a member.
 
-Today's members keep a candidate from hurting its neighbours by accident or by simple malice: no endless loop, no
-memory eating, no processes or threads of its own, no signals to others. They do not keep it from reading files that
-the user may read, from the network, or from filling the disk with many files: namespaces, a sized working folder and
-Landlock belong here, as further members of the table below.
+Today's members keep a candidate from hurting its neighbours by accident or by simple malice: no endless loop,
+no memory eating, no processes or threads of its own, no signals to others. They do not keep it from reading
+files that the user may read, from the network, or from filling the disk with many files: namespaces, a sized
+working folder and Landlock belong here, as further members of the table below.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ class Member(Protocol):
     name: str
 
     def enter(self, limits: Limits) -> None:
-        """Restrict this process for good. Called once in the candidate, after fork and before any of its code.
+        """Restrict this process for good. Called once in the candidate, before any of its code.
 
         Raises:
             OSError: The kernel refused.

@@ -1,7 +1,7 @@
 """POSIX resource limits: CPU seconds, address space, file size, open files, core dumps, processes.
 
-Covered: endless loops, memory eating, filling a disk with one big file. Not covered: many small files, reading
-files, the network (see `evaluator.sandbox`).
+Covered: endless loops, memory eating, filling a disk with one big file. Not covered: many small files,
+reading files, the network (see `evaluator.sandbox`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class ResourceLimits:
     def enter(self, limits: Limits) -> None:
         """Set the limits.
 
-        CPU seconds are whole ones, rounded up: at the limit comes SIGXCPU, one second later SIGKILL. Memory counts
-        what the process adds to what it inherited from the warm fork server.
+        CPU seconds are whole ones, rounded up: at the limit comes SIGXCPU, one second later SIGKILL. Memory
+        counts what the process adds to what it inherited from the warm fork server.
         """
         cpu = math.ceil(limits.cpu_seconds)
         memory = mapped_bytes() + limits.memory_bytes

@@ -1,8 +1,8 @@
 """A system-call filter: no processes, no threads, no other programs, no reaching into other processes.
 
-Covered: fork bombs, `exec`, signals to the trainer, debugging other processes, outliving us (`prctl`). Not covered:
-files and sockets (see `evaluator.sandbox`). On processors whose call numbers are not listed the filter is left out,
-and `RLIMIT_NPROC` alone stands against forks.
+Covered: fork bombs, `exec`, signals to the trainer, debugging other processes, outliving us (`prctl`). Not
+covered: files and sockets (see `evaluator.sandbox`). On processors whose call numbers are not listed the
+filter is left out, and `RLIMIT_NPROC` alone stands against forks.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ class _Processor:
 
     Attributes:
         arch: Its AUDIT_ARCH number.
-        refused: fork, vfork, clone, execve, execveat, prctl, ptrace, process_vm_readv, process_vm_writev, tkill,
-            rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal, pidfd_open, pidfd_getfd (where they exist).
+        refused: fork, vfork, clone, execve, execveat, prctl, ptrace, process_vm_readv, process_vm_writev,
+            tkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal, pidfd_open, pidfd_getfd (where they
+            exist).
         own_only: kill, tgkill: allowed towards the process itself (`abort` needs it).
         clone3: Answered with ENOSYS, so that libraries fall back to clone, which is refused plainly.
         first_foreign: Numbers from here up belong to another calling convention (x32).

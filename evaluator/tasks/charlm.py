@@ -39,10 +39,10 @@ class CharLM:
     width: int = 64
     depth: int = 2
     heads: int = 2
-    context: int = 128
+    context: int = 64
     batch: int = 16
-    held_out_sequences: int = 128
-    proxy_steps: int = 100
+    held_out_sequences: int = 256
+    proxy_steps: int = 120
     text: Path | None = None
 
     @property
@@ -102,7 +102,7 @@ class CharLM:
         steps = self.proxy_steps
         return (
             Rung("smoke", _SMOKE_STEPS, _SMOKE_STEPS, 0, 1, "validation", Limits(5.0, 30.0)),
-            Rung("proxy", steps, max(1, steps // 2), 0, 2, "validation", Limits(15.0, 90.0)),
+            Rung("proxy", steps, steps, 0, 2, "validation", Limits(15.0, 90.0)),
             Rung("confirm", 3 * steps, steps, 1000, 4, "validation", Limits(45.0, 270.0)),
             self._full("validation", first_rng_seed=2000),
         )

@@ -23,8 +23,8 @@ _HELD_OUT_BATCH = 32
 class CharLMTraining:
     """Batches, losses and held-out scores of a `CharLM` task.
 
-    The text is cut into sequences of `context` bytes that do not overlap; each pass over it takes them in a new
-    random order, drawn by a generator that nothing else uses.
+    The text is cut into sequences of `context` bytes that do not overlap; each pass over it takes them in a
+    new random order, drawn by a generator that nothing else uses.
 
     Args:
         task: The task; its text is read here.
@@ -75,7 +75,7 @@ class CharLMTraining:
 
 
 def _evenly(text: NDArray[np.uint8], context: int, count: int) -> Tensor:
-    """`count` sequences of `context` + 1 bytes, evenly spaced over `text`; int64 of shape (count, context + 1)."""
+    """Evenly spaced pieces of `text`: int64 of shape (count, context + 1)."""
     starts = np.linspace(0, len(text) - context - 1, count).astype(np.int64)
     return torch.from_numpy(
         np.stack([text[start : start + context + 1] for start in starts]).astype(np.int64)

@@ -1,7 +1,7 @@
-"""The parameter skeleton of the benchmark's GPT: names, shapes and torch's default initialization, no forward.
+"""The parameter skeleton of the benchmark's GPT: names, shapes, torch's default initialization, no forward.
 
-This is all of the model that a candidate process ever holds. It must not know tokens, losses or the forward pass,
-which live in `evaluator.tasks.gpt_forward`.
+This is all of the model that a candidate process ever holds. It must not know tokens, losses or the forward
+pass, which live in `evaluator.tasks.gpt_forward`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """The whole skeleton: `embed`, `blocks`, the norms after embedding and before the head, and the head `proj`."""
+    """The whole skeleton; `norm1` follows the embedding, `norm2` precedes the head `proj`."""
 
     def __init__(self, shape: GPTShape) -> None:
         super().__init__()

@@ -45,8 +45,9 @@ class Text:
 def load_text(path: Path | None, need: int) -> Text:
     """Read and split a text.
 
-    Files are sorted by name. With at least 20 of them, of each 20 consecutive files the 10th goes to validation and
-    the 20th to test, whole; with fewer, the bytes are joined and cut 90/5/5 in order. Equal inputs give equal splits.
+    Files are sorted by name. With at least 20 of them, of each 20 consecutive files the 10th goes to
+    validation and the 20th to test, whole; with fewer, the bytes are joined and cut 90/5/5 in order. Equal
+    inputs give equal splits.
 
     Args:
         path: A file, or a folder of which every file below counts; None takes the running interpreter's own
