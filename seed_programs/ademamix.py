@@ -72,8 +72,8 @@ def slow_momentum(step, train_steps):
 ########################################
 
 HIDDEN_LR = 0.004  # attention and MLP matrices
-EMBED_LR = 0.05  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.004  # the output projection
+EMBED_LR = 0.1  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.02  # the output projection
 VECTOR_LR = 0.01  # biases and gains
 WEIGHT_DECAY = 0.1
 BETA1 = 0.9

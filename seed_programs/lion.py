@@ -41,11 +41,11 @@ class Lion(torch.optim.Optimizer):
 #       Init & Optim Hyperparams       #
 ########################################
 
-HIDDEN_LR = 0.001  # attention and MLP matrices
-EMBED_LR = 0.02  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.001  # the output projection
-VECTOR_LR = 0.003  # biases and gains
-WEIGHT_DECAY = 0.5
+HIDDEN_LR = 0.003  # attention and MLP matrices
+EMBED_LR = 0.03  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.01  # the output projection
+VECTOR_LR = 0.01  # biases and gains
+WEIGHT_DECAY = 0.1
 BETA1 = 0.9
 BETA2 = 0.98
 WARMUP_FRACTION = 0.05

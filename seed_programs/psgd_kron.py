@@ -94,8 +94,8 @@ def by_shape(params):
 ########################################
 
 HIDDEN_LR = 0.003  # attention and MLP matrices
-EMBED_LR = 0.05  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.005  # the output projection
+EMBED_LR = 0.1  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.02  # the output projection
 VECTOR_LR = 0.01  # biases and gains
 WEIGHT_DECAY = 0.1
 BETA1 = 0.9

@@ -73,7 +73,7 @@ class ScheduleFreeAdamW(torch.optim.Optimizer):
 
 HIDDEN_LR = 0.006  # attention and MLP matrices
 EMBED_LR = 0.1  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.006  # the output projection
+HEAD_LR = 0.02  # the output projection
 VECTOR_LR = 0.02  # biases and gains
 WEIGHT_DECAY = 0.05
 BETA1 = 0.9

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SEED_PROGRAMS = sorted(
-    path.stem
-    for path in Path(__file__).parents[2].joinpath("seed_programs").glob("*.py")
-    if path.stem[0] != "_"
-)
+SEED_PROGRAMS = sorted(path.stem for path in Path(__file__).parents[2].glob("seed_programs/[a-z]*.py"))
 VOCABULARY, WIDTH, HEADS, CONTEXT, BATCH = 16, 16, 2, 16, 16
+ENTROPY = math.log(3)
+"""Of the next token of `batch`, in nats: the least possible loss."""
 
 
 class RMSNorm(nn.Module):
@@ -114,7 +113,7 @@ class Run:
 
 
 def batch(generator: torch.Generator) -> Tensor:
-    """Sequences x' = 5 x + noise (mod 16), noise in {0, 1, 2}: their entropy is log 3 = 1.10 nats a token."""
+    """Sequences x' = 5 x + noise (mod 16), noise in {0, 1, 2}."""
     noise = torch.randint(3, (BATCH, CONTEXT + 1), generator=generator)
     tokens = torch.randint(VOCABULARY, (BATCH, CONTEXT + 1), generator=generator)
     for t in range(CONTEXT):
@@ -127,14 +126,16 @@ def loss_of(model: TinyGPT, tokens: Tensor, reduction: str) -> Tensor:
     return F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten(), reduction=reduction)
 
 
-def prepare(program: str, train_steps: int, rng_seed: int = 0) -> tuple[TinyGPT, dict[str, Any]]:
+def prepare(
+    program: str, train_steps: int, rng_seed: int = 0, copies: int = 1
+) -> tuple[TinyGPT, dict[str, Any]]:
     """A fresh model and what the seed program's recipe made of it."""
     recipe = importlib.import_module(f"seed_programs.{program}").recipe
     torch.manual_seed(rng_seed)
     model = TinyGPT()
     extra = {}
     if "info" in inspect.signature(recipe).parameters:
-        extra["info"] = Info(tokens_per_step=BATCH * CONTEXT, stop_step=train_steps)
+        extra["info"] = Info(tokens_per_step=copies * BATCH * CONTEXT, stop_step=train_steps)
     return model, recipe(model, train_steps, **extra)
 
 
@@ -147,9 +148,9 @@ def no_context(step: int) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-def train(program: str, train_steps: int, rng_seed: int = 0) -> Run:
-    """Train by the contract's loop: gradients are sums over the batch's tokens."""
-    model, hooks = prepare(program, train_steps, rng_seed)
+def train(program: str, train_steps: int, rng_seed: int = 0, copies: int = 1) -> Run:
+    """Train by the contract's loop: gradients are sums over the batch's tokens, each batch taken `copies` times."""
+    model, hooks = prepare(program, train_steps, rng_seed, copies)
     held_out = batch(torch.Generator().manual_seed(99))
     data = torch.Generator().manual_seed(1)
 
@@ -161,7 +162,7 @@ def train(program: str, train_steps: int, rng_seed: int = 0) -> Run:
     first = validate(0)
     for step in range(train_steps):
         hooks.get("before_forward", nothing)(step)
-        loss_of(model, batch(data), "sum").backward()
+        (copies * loss_of(model, batch(data), "sum")).backward()
         hooks.get("after_backward", nothing)(step)
         hooks["set_hparams"](step)
         for optimizer in hooks["optimizers"]:
