@@ -40,6 +40,9 @@ def without_members(
             entries = list(zip(owner.keys, owner.values, strict=True))
             gone = [i for i, entry in enumerate(entries) if entry in nodes]
             return text.without_members(text.span(owner)[0], [text.span(entry) for entry in entries], gone)
+        case ast.List():
+            gone = [i for i, member in enumerate(owner.elts) if member in nodes]
+            return text.without_members(text.span(owner)[0], [text.span(member) for member in owner.elts], gone)
         case ast.arguments():
             return _without_arguments(reading, owner, [node for node in nodes if isinstance(node, ast.arg)])
         case ast.Global() | ast.Nonlocal():

@@ -98,6 +98,8 @@ class Keys:
         self._explained = explained
         self.pinned: set[str] = set()
         self._keyed = self._keyed_names()
+        for node in reading.nodes:  # `for side in "LR"` names the keys "L" and "R"
+            self.pinned.update(_walked_characters(reading, node))
         self.hidden_readers = any(self._hides_readers(node) for node in reading.nodes) or any(
             not self._is_harmless(load) for binding in self._keyed for load in binding.loads
         )
@@ -231,6 +233,8 @@ class Keys:
     def _hides_readers(self, node: ast.AST) -> bool:
         reading = self._reading
         match node:
+            case ast.Call(func=ast.Attribute(value=ast.Constant(value=str()))):
+                return True  # a string made from others may be a key
             case ast.Call(func=ast.Attribute(value=receiver, attr=name)) if name in _WALKS:
                 return not self._has_no_literal_keys(receiver)
             case ast.keyword(arg=None, value=value):
@@ -299,3 +303,10 @@ def _is_keyless(value: ast.expr) -> bool:
         name = value.func.id if isinstance(value.func, ast.Name) else value.func.attr
         return name in {"dict", "defaultdict", "OrderedDict"} and not value.keywords
     return False
+
+
+def _walked_characters(reading: Reading, node: ast.AST) -> str:
+    """The characters of a string literal that something may walk through."""
+    parent = reading.parent.get(node)
+    walked = isinstance(parent, ast.Call) or (isinstance(parent, ast.For | ast.comprehension) and parent.iter is node)
+    return (string(node) or "") if walked else ""

@@ -1,0 +1,103 @@
+"""The record of a possible ablation, and questions that several kinds of cut ask."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evolve.operators.pruning.reading import Function, Reading, string
+from evolve.operators.pruning.text import Edit
+
+_LEARNING_RATE = re.compile(r"(^|_)lr($|_)|learning_rate|step_size|stepsize", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One way to take something out.
+
+    Attributes:
+        kind: A word for the kind of cut, by which choices are balanced.
+        component: Where it is: a dotted name of functions and classes, or a constant.
+        what: What goes, for people.
+        edits: What to do to the text.
+    """
+
+    kind: str
+    component: str
+    what: str
+    edits: tuple[Edit, ...]
+
+
+def place(reading: Reading, node: ast.AST) -> str:
+    """The component that a node belongs to; for module-level constants, the constant."""
+    name = reading.name(node)
+    if name:
+        return name
+    statement = reading.statement(node)
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        return statement.targets[0].id
+    return "module"
+
+
+def short(reading: Reading, node: ast.AST) -> str:
+    """The text of a node on one line, cut to what a note can hold."""
+    text = " ".join(ast.unparse(node).split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def named(node: ast.AST) -> Iterator[str]:
+    """Every name, attribute and string key in a node."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            yield part.id
+        elif isinstance(part, ast.Attribute):
+            yield part.attr
+        elif isinstance(part, ast.arg):
+            yield part.arg
+        elif (text := string(part)) is not None:
+            yield text
+
+
+def mentions_lr(node: ast.AST) -> bool:
+    """Whether an expression contains a learning rate, without which steps lose their scale."""
+    return any(_LEARNING_RATE.search(name) for name in named(node))
+
+
+def is_guard(node: ast.AST) -> bool:
+    """Whether an expression keeps something from being zero: a number, or an epsilon by its name."""
+    if isinstance(node, ast.Constant) or (isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)):
+        return True
+    return any("eps" in name.lower() for name in named(node))
+
+
+_MATRIX = frozenset({"mT", "T", "linalg", "mm", "bmm", "matmul", "addmm", "baddbmm", "svd", "eigh", "qr", "einsum"})
+
+
+def needs_matrices(reading: Reading, node: ast.AST, seen: tuple[ast.AST, ...] = ()) -> bool:
+    """Whether a node, or a function of the genome that it calls, does what works on matrices only."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.BinOp | ast.AugAssign) and isinstance(part.op, ast.MatMult):
+            return True
+        if isinstance(part, ast.Attribute) and part.attr in _MATRIX:
+            return True
+        if isinstance(part, ast.Call):
+            if any(isinstance(argument, ast.Tuple) for argument in part.args):
+                return True  # a reduction over several dimensions
+            if any(k.arg == "dim" for k in part.keywords):
+                return True
+            for function in called(reading, part):
+                if function not in seen and needs_matrices(reading, function, (*seen, function)):
+                    return True
+    return False
+
+
+def called(reading: Reading, call: ast.Call) -> list[Function]:
+    """The functions of the genome that a call may mean."""
+    definition = reading.definition(call.func)
+    if isinstance(definition, Function):
+        return [definition]
+    if isinstance(call.func, ast.Attribute) and not call.func.attr.startswith("__"):
+        return reading.methods.get(call.func.attr, [])
+    return []

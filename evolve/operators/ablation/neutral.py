@@ -1,0 +1,33 @@
+"""Cuts of hyperparameters: a decay, a momentum or a flag is set to the value at which it does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evolve.operators.ablation.cut import Cut
+from evolve.operators.pruning.reading import Reading
+from evolve.operators.pruning.text import Edit
+from population.components import Hyperparameter, Scale
+from population.usage import effective
+
+_FIRST_MOMENT = ("beta1", "momentum", "betas[0]", "mu")
+
+
+def neutral(reading: Reading) -> Iterator[Cut]:
+    """Every hyperparameter that has a value at which it does nothing."""
+    data = reading.text.source.encode()
+    for part in effective(reading.text.source):
+        value = _neutral(part)
+        if value is not None:
+            start, end = (len(data[:offset].decode()) for offset in part.span)
+            yield Cut("hyperparameter", part.name, f"`{part.name}`, now {value}", (Edit(start, end, value),))
+
+
+def _neutral(part: Hyperparameter) -> str | None:
+    if part.scale is Scale.WEIGHT_DECAY and part.value > 0:
+        return "0.0"
+    if part.scale is Scale.FLAG and part.value:
+        return "False"
+    if part.scale is Scale.BETA and part.value > 0 and part.name.lower().endswith(_FIRST_MOMENT):
+        return "0.0"
+    return None

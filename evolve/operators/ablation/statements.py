@@ -1,0 +1,87 @@
+"""Cuts of whole statements: weight decay, gradient filters, schedules, initialization rules, loops, in-place changes.
+
+What stays must not miss anything that the statement defines. Counters, the first value of a state, running averages
+and the step itself stay.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from evolve.operators.ablation.cut import Cut, called, mentions_lr, place, short
+from evolve.operators.ablation.links import is_state
+from evolve.operators.ablation.needs import Needs
+from evolve.operators.pruning.cuts import without_statements
+from evolve.operators.pruning.reading import Function, Reading, blocks, string
+
+_STEPS = frozenset("add_ sub_ addcdiv_ addcmul_ copy_ lerp_".split())  # noqa: SIM905
+_DEFAULTS = frozenset({("fill_", "1.0"), ("fill_", "1")})
+
+
+def statements(reading: Reading, needs: Needs) -> Iterator[Cut]:
+    """Every statement that can go."""
+    for node in reading.nodes:
+        for block in blocks(node):
+            for statement in block:
+                if _is_part(reading, statement) and needs.may_go([statement]) and not needs.leaves([statement]):
+                    yield _cut(reading, statement)
+
+
+def _cut(reading: Reading, statement: ast.stmt) -> Cut:
+    return Cut("statement", place(reading, statement), f"`{short(reading, statement)}`", tuple(without_statements(reading, [statement])))
+
+
+def _is_part(reading: Reading, statement: ast.stmt) -> bool:
+    """Whether a statement is something that people would call a part of an optimizer."""
+    match statement:
+        case ast.Expr(value=ast.Call() as call):
+            return not _stands_alone_in_if(reading, statement) and _is_change(reading, call)
+        case ast.AugAssign(value=value):
+            counts = isinstance(value, ast.Constant) and isinstance(statement.op, ast.Add | ast.Sub)
+            return not counts and _may_be_lost(reading, statement)
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            again = any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(value))
+            return again and _may_be_lost(reading, statement)
+        case ast.Assign(targets=[ast.Subscript(slice=index)]):
+            return string(index) is not None and reading.inside(statement, Function) is not None
+        case ast.For(iter=ast.Call(func=ast.Name(id="range")), orelse=[]):
+            return not mentions_lr(statement)
+        case ast.If(orelse=[], body=body):
+            return all(_is_part_of_if(reading, inner) for inner in body)
+        case _:
+            return False
+
+
+def _is_part_of_if(reading: Reading, statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        return _is_change(reading, statement.value)
+    return _is_part(reading, statement)
+
+
+def _stands_alone_in_if(reading: Reading, statement: ast.stmt) -> bool:
+    """Whether the statement is all that an `if` does, which is then the part."""
+    parent = reading.parent[statement]
+    return isinstance(parent, ast.If) and not parent.orelse and len(parent.body) == 1
+
+
+def _may_be_lost(reading: Reading, statement: ast.stmt) -> bool:
+    return not mentions_lr(statement)
+
+
+def _is_change(reading: Reading, call: ast.Call) -> bool:
+    """Whether a call made for its effect changes something that may stay as it was."""
+    if called(reading, call):
+        return not any(mentions_lr(function) for function in called(reading, call)) and not _sets_state(reading, call)
+    if not isinstance(call.func, ast.Attribute) or not call.func.attr.endswith("_"):
+        return False
+    name = call.func.attr
+    if (name, "".join(ast.unparse(a) for a in call.args)) in _DEFAULTS:
+        return False  # what torch sets anyway
+    return not (name in _STEPS and (mentions_lr(call) or is_state(reading, call.func.value)))
+
+
+def _sets_state(reading: Reading, call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and any(
+        isinstance(n, ast.Return) and n.value is not None for f in called(reading, call) for n in ast.walk(f)
+    )

@@ -1,0 +1,102 @@
+"""Cuts inside arithmetic: a term of a sum, a factor of a product, a divisor, a power.
+
+What stays must have the shape of the whole, keep its sign and keep the learning rate, and nothing that may become
+zero is left as a divisor.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from evolve.operators.ablation.cut import Cut, is_guard, mentions_lr, place, short
+from evolve.operators.ablation.values import Value, Values
+from evolve.operators.pruning.reading import Reading
+from evolve.operators.pruning.text import Edit
+
+
+def terms(reading: Reading, values: Values) -> Iterator[Cut]:
+    """Every term and factor that can go."""
+    for node in reading.nodes:
+        if isinstance(node, ast.BinOp) and is_arithmetic(reading, node):
+            yield from _operation(reading, values, node)
+
+
+def _operation(reading: Reading, values: Values, node: ast.BinOp) -> Iterator[Cut]:
+    match node.op:
+        case ast.Add():
+            pairs = [("term", node.left, node.right), ("term", node.right, node.left)]
+        case ast.Sub():
+            pairs = [("term", node.left, node.right)]
+        case ast.Mult():
+            pairs = [("factor", node.left, node.right), ("factor", node.right, node.left)]
+        case ast.Div():
+            pairs = [("divisor", node.left, node.right)]
+        case ast.Pow():
+            pairs = [("power", node.left, node.right)]
+        case _:
+            return
+    for kind, kept, gone in pairs:
+        if _may_stand_alone(reading, values, node, kept, gone):
+            what = f"{kind} `{short(reading, gone)}` of `{short(reading, node)}`"
+            yield Cut(kind, place(reading, node), what, (_replaced(reading, node, kept, gone),))
+
+
+def _replaced(reading: Reading, node: ast.BinOp, kept: ast.expr, gone: ast.expr) -> Edit:
+    """Put what stays in the place of the whole; a minus in front of a lost factor is not lost."""
+    negative = isinstance(node.op, ast.Mult | ast.Div) and isinstance(gone, ast.UnaryOp) and isinstance(gone.op, ast.USub)
+    if not negative:
+        return reading.text.replaced(node, kept)
+    text = reading.text.of(kept)
+    simple = isinstance(kept, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.Constant)
+    start, end = reading.text.span(node)
+    return Edit(start, end, f"-{text}" if simple else f"-({text})")
+
+
+def _may_stand_alone(reading: Reading, values: Values, node: ast.BinOp, kept: ast.expr, gone: ast.expr) -> bool:
+    if mentions_lr(gone) or _is_literal(kept) and not isinstance(node.op, ast.Sub):
+        return False
+    if isinstance(node.op, ast.Add | ast.Sub) and _is_literal(gone):
+        return False  # `step + 1`, `norm + 1e-7`: guards against zero
+    kinds = values.of(kept), values.of(gone)
+    if Value.UNKNOWN in kinds or kinds[0] < kinds[1]:
+        return False
+    if isinstance(node.op, ast.Pow):
+        return kinds == (Value.NUMBER, Value.NUMBER)
+    return _is_literal(gone) or not is_guard(gone)
+
+
+def _is_literal(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) or (isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant))
+
+
+def is_arithmetic(reading: Reading, node: ast.expr) -> bool:
+    """Whether an expression is computed with, and not an index, a shape, a count or part of a condition."""
+    child: ast.AST = node
+    parent = reading.parent[node]
+    while isinstance(parent, ast.expr | ast.keyword):
+        if isinstance(parent, ast.Subscript) and child is parent.slice:
+            return False
+        if isinstance(parent, ast.Compare | ast.JoinedStr | ast.comprehension):
+            return False
+        if isinstance(parent, ast.IfExp) and child is parent.test:
+            return False
+        if isinstance(parent, ast.Call) and child is not parent.func and not _computes(reading, parent):
+            return False
+        child, parent = parent, reading.parent[parent]
+    if isinstance(parent, ast.If | ast.While):
+        return False
+    return isinstance(parent, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return | ast.Expr)
+
+
+_MAKERS = frozenset(
+    "zeros_like zeros ones full empty empty_like eye arange randn rand range len int round view reshape expand repeat "
+    "unsqueeze squeeze permute transpose size split chunk narrow setdefault".split()  # noqa: SIM905
+)
+
+
+def _computes(reading: Reading, call: ast.Call) -> bool:
+    """Whether a call's arguments are numbers or tensors to compute with."""
+    function = call.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name not in _MAKERS
