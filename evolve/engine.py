@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
-from evaluator.pool import Evaluator
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
 from evolve.budget import Budget, Spent
 from evolve.config import Config
@@ -24,7 +23,7 @@ from evolve.convert import trial_row
 from evolve.decide import Migrate, Plan, Run, Vary, next_action
 from evolve.genomes import NamedGenome
 from evolve.inbox import Inbox
-from evolve.report import progress, standing
+from evolve.report import pair, progress, standing
 from evolve.state import MOST_LOST, Planned, State
 from evolve.variation import Variation, VariationWorker, Varied
 from evolve.views.live import ProgressView
@@ -33,10 +32,33 @@ from population.store import Store
 
 WAIT_SECONDS = 0.2
 """Longest wait before the budget, the inbox and the view are looked after."""
+FRAME_SECONDS = 0.5
+"""Shortest time between two looks at the view."""
 FLUSH_SECONDS = 1.0
 """Shortest time between two writings of the derived estimates."""
 MOST_BARREN = 500
 """Attempts without a birth after which the operators have nothing new to offer."""
+
+
+class Runner(Protocol):
+    """Whoever runs trials; `evaluator.pool.Evaluator` does."""
+
+    @property
+    def idle(self) -> int:
+        """Trials that may be submitted now."""
+        ...
+
+    def submit(self, request: TrialRequest) -> int:
+        """Begin a trial; returns its ticket."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> list[tuple[int, Trial]]:
+        """Trials that have ended, after at most `timeout` seconds."""
+        ...
+
+    def filenos(self) -> list[int]:
+        """Descriptors that become readable when `wait` may have something to give."""
+        ...
 
 
 class EngineError(Exception):
@@ -72,7 +94,7 @@ class Engine:
         self,
         store: Store,
         state: State,
-        evaluator: Evaluator,
+        evaluator: Runner,
         worker: VariationWorker,
         inbox: Inbox,
         budget: Budget,
@@ -91,7 +113,7 @@ class Engine:
         self._in_flight: dict[int, Planned] = {}
         self._varying: Vary | None = None
         self._interrupts = 0
-        self._flushed = clock()
+        self._flushed = self._looked = clock()
         self.message = ""
 
     def seed(self, genomes: Iterable[NamedGenome]) -> None:
@@ -120,10 +142,10 @@ class Engine:
                     if not self._in_flight and self._varying is None:
                         return
                     self._wait(selector)
-                    self._view.update(self._progress())
+                    self._look(FRAME_SECONDS)
             finally:
-                self._flush(force=True)
-                self._view.update(self._progress())
+                self._flush(final=True)
+                self._look(0.0)
                 self._view.stop()
 
     # Starting things
@@ -256,17 +278,17 @@ class Engine:
 
     def _note_best(self) -> None:
         """Write it down when another program is the best or the best seed program."""
-        best, seed, gain = standing(self.state)
-        if best is None or seed is None:
+        now = pair(self.state)
+        if now is None or now == self.state.best:
             return
-        now = (best.id, seed.id, best.estimate.rung)
-        if now != self.state.best:
-            data: dict[str, Any] = {"best": best.id, "best_seed": seed.id, "rung": best.estimate.rung}
-            for name, at in (("best", best.estimate), ("best_seed", seed.estimate)):
-                data |= {f"{name}_mean": at.mean, f"{name}_sd": at.sd, f"{name}_n": at.n}
-            if gain is not None:
-                data |= {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
-            self._event("best", data)
+        best, seed, gain = standing(self.state)
+        assert best is not None and seed is not None
+        data: dict[str, Any] = {"best": best.id, "best_seed": seed.id, "rung": best.estimate.rung}
+        for name, at in (("best", best.estimate), ("best_seed", seed.estimate)):
+            data |= {f"{name}_mean": at.mean, f"{name}_sd": at.sd, f"{name}_n": at.n}
+        if gain is not None:
+            data |= {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
+        self._event("best", data)
 
     # Writing
 
@@ -290,14 +312,18 @@ class Engine:
             self.state.apply(row)
         self._flush()
 
-    def _flush(self, force: bool = False) -> None:
-        """Write the estimates that have changed: derived rows, so not at every trial."""
-        if not force and self._clock() - self._flushed < FLUSH_SECONDS:
+    def _flush(self, final: bool = False) -> None:
+        """Write the estimates that have changed: derived rows, so not at every trial.
+
+        A refit of the noise moves all estimates a little; at the end those that people look at are written once more.
+        """
+        if not final and self._clock() - self._flushed < FLUSH_SECONDS:
             return
         self._flushed = self._clock()
+        leaders = self.state.leaders() if final else ()
         rows = []
         for rung, estimates in self.state.estimates.items():
-            for program in estimates.stale():
+            for program in dict.fromkeys((*estimates.stale(), *leaders)):
                 if self.state.programs[program].finished(rung):
                     at = estimates.estimate(program)
                     rows.append(EstimateRow(program, rung, at.mean, at.sd, at.low, at.high, at.n))
@@ -312,9 +338,13 @@ class Engine:
     def _spent(self) -> Spent:
         return Spent(self._elapsed(), self.state.births, self.state.trials + len(self._in_flight))
 
-    def _progress(self) -> Any:
+    def _look(self, every: float) -> None:
+        """Show how things stand, at most once in `every` seconds."""
+        if self._clock() - self._looked < every:
+            return
+        self._looked = self._clock()
         running = tuple(f"#{plan.program} {plan.rung} {plan.rng_seed}" for plan in self._in_flight.values())
-        return progress(self.state, self._budget, self._spent(), running, self.message)
+        self._view.update(progress(self.state, self._budget, self._spent(), running, self.message))
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:

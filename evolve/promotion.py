@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from evaluator.pool import Evaluator
 from evaluator.records import Outcome, Rung, TrialRequest
 from evolve.convert import trial_row
+from evolve.engine import Runner
 from evolve.overview import standings
 from evolve.views.tables import PromotionLine
 from population.rows import EventRow, TrialRow
@@ -89,7 +89,7 @@ def plan(store: Store, program: int, rung: Rung, fingerprint: str) -> Promotion:
 
 
 def carry_out(
-    store: Store, promotion: Promotion, rung: Rung, evaluator: Evaluator, tell: Callable[[TrialRow], None]
+    store: Store, promotion: Promotion, rung: Rung, evaluator: Runner, tell: Callable[[TrialRow], None]
 ) -> None:
     """Run what the plan still lacks, writing each result as it comes.
 

@@ -10,8 +10,8 @@ from evolve.views.progress import BudgetLeft, Gain, IslandProgress, OperatorProg
 from population.rows import EstimateRow
 
 
-def standing(state: State) -> tuple[Standing | None, Standing | None, Gain | None]:
-    """The best program, the best seed program and their difference, at the highest rung that both have.
+def pair(state: State) -> tuple[int, int, str] | None:
+    """Ids of the best program and the best seed program, and the highest rung that both have.
 
     That is the confirm rung once a seed program and another program have been there with every planned rng_seed, and
     the proxy rung before that. The best program may be a seed program.
@@ -19,13 +19,22 @@ def standing(state: State) -> tuple[Standing | None, Standing | None, Gain | Non
     seeds = [known.id for known in state.seed_programs()]
     for rung, candidates in (("confirm", state.confirmed), ("proxy", _on_proxy(state))):
         seeds_there = [id for id in seeds if id in set(candidates)]
-        if not seeds_there or (rung == "confirm" and len(seeds_there) == len(candidates)):
-            continue
-        best, best_seed = _lowest(state, rung, candidates), _lowest(state, rung, seeds_there)
+        if seeds_there and not (rung == "confirm" and len(seeds_there) == len(candidates)):
+            return _lowest(state, rung, candidates), _lowest(state, rung, seeds_there), rung
+    return None
+
+
+def standing(state: State) -> tuple[Standing | None, Standing | None, Gain | None]:
+    """The best program, the best seed program and their difference (None when they are the same), see `pair`."""
+    found = pair(state)
+    if found is None:
+        return None, None, None
+    best, best_seed, rung = found
+    gain = None
+    if best != best_seed:
         difference = state.estimates[rung].difference(best_seed, best)
-        gain = Gain(difference.mean, difference.low, difference.high) if best != best_seed else None
-        return _standing(state, best, rung), _standing(state, best_seed, rung), gain
-    return None, None, None
+        gain = Gain(difference.mean, difference.low, difference.high)
+    return _standing(state, best, rung), _standing(state, best_seed, rung), gain
 
 
 def progress(state: State, budget: Budget, spent: Spent, running: tuple[str, ...], message: str) -> Progress:

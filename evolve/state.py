@@ -152,6 +152,10 @@ class State:
         """The elites of all archives, each once, in order of id."""
         return sorted({elite for island in self.islands for elite in island.archive.elites(self.mean)})
 
+    def leaders(self) -> list[int]:
+        """Whoever may be reported as the best: elites, seed programs and confirmed programs, in order of id."""
+        return sorted({*self.elites(), *self.confirmed, *(seed.id for seed in self.seed_programs())})
+
     def seed_programs(self) -> list[Known]:
         """The seed programs that have not failed."""
         return [known for known in self.programs.values() if known.is_seed and not known.failed]
