@@ -55,30 +55,6 @@ class Budget:
         """Whether one more birth may be tried."""
         return self.allows_trial(spent) and (self.births is None or spent.births < self.births)
 
-    def left(self, spent: Spent) -> str:
-        """What is left, for people."""
-        parts = []
-        if self.seconds is not None:
-            parts.append(f"{max(0.0, self.seconds - spent.seconds):.0f} s")
-        if self.births is not None:
-            parts.append(f"{max(0, self.births - spent.births)} births")
-        if self.trials is not None:
-            parts.append(f"{max(0, self.trials - spent.trials)} trials")
-        return ", ".join(parts) or "unbounded"
-
-    def fraction_left(self, spent: Spent) -> float:
-        """The smallest share left of any bound, in [0, 1]; 1 when unbounded."""
-        shares = [
-            1 - used / bound
-            for used, bound in (
-                (spent.seconds, self.seconds),
-                (spent.births, self.births),
-                (spent.trials, self.trials),
-            )
-            if bound
-        ]
-        return max(0.0, min(shares, default=1.0))
-
 
 def seconds_from_text(text: str) -> float:
     """Seconds from "90", "90s", "5m", "1.5h" or "2d".

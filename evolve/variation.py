@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -98,13 +97,10 @@ class VariationWorker:
     def submit(self, variation: Variation) -> None:
         """Begin a variation; `take` gives its result."""
         assert not self.busy, "one variation at a time"
-        self._deadline = time.monotonic() + WALL_SECONDS
-        try:
-            self._connection.send(variation)
-        except OSError:  # it died while idle, so this is no fault of the source: one fresh start
+        if not self._process.is_alive():  # it died while idle: no fault of this source
             self._restart()
-            self._deadline = time.monotonic() + WALL_SECONDS
-            self._connection.send(variation)
+        self._connection.send(variation)
+        self._deadline = time.monotonic() + WALL_SECONDS
 
     def take(self) -> Varied | None:
         """The result of the variation under way, or None while there is none yet."""
@@ -169,8 +165,3 @@ def _die_with(parent: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-
-
-def recent(tried: Sequence[Tried], most: int = 400) -> tuple[Tried, ...]:
-    """The newest moves, oldest first: what an operator is told."""
-    return tuple(tried[-most:])
