@@ -5,12 +5,15 @@ Must not know what the columns mean. rich is imported only when a terminal wants
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
+
+COMFORT = 32
+"""A flexible column shorter than this is not worth an optional one beside it."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,14 @@ class Column:
         align: "left" for words, "right" for numbers.
         style: A rich style for its cells.
         flexible: Whether a narrow terminal may shorten its cells (the plain text never does).
+        optional: Whether a narrow terminal may leave it out before it shortens anything.
     """
 
     name: str
     align: Literal["left", "right"] = "left"
     style: str = ""
     flexible: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Grid:
         title: A line above it, or "".
         styles: A rich style for each row, or empty for none.
         note: A line below it, or "".
+        headless: Whether the headings are left out.
     """
 
     columns: tuple[Column, ...]
@@ -47,6 +53,7 @@ class Grid:
     title: str = ""
     styles: tuple[str, ...] = ()
     note: str = ""
+    headless: bool = False
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -58,8 +65,8 @@ class Grid:
         return plain(self)
 
     def to_rich(self) -> RenderableType:
-        """For a terminal, see `rich_table`."""
-        return rich_table(self)
+        """For a terminal of any width."""
+        return _FittingTable(self)
 
 
 def one_line(text: str) -> str:
@@ -72,8 +79,8 @@ def plain(grid: Grid) -> str:
     head = [column.name for column in grid.columns]
     body = [[one_line(cell) for cell in row] for row in grid.rows]
     widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
-    lines = [grid.title] if grid.title else []
-    lines += [_plain_line(line, widths, grid.columns) for line in [head, *body]]
+    lines = [one_line(grid.title)] if grid.title else []
+    lines += [_plain_line(line, widths, grid.columns) for line in ([] if grid.headless else [head]) + body]
     lines += [grid.note] if grid.note else []
     return "\n".join(lines) + "\n"
 
@@ -86,8 +93,32 @@ def _plain_line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[C
     return "  ".join(padded).rstrip()
 
 
-def rich_table(grid: Grid) -> RenderableType:
-    """The table for a terminal: no frame, a quiet heading, flexible columns shortened with an ellipsis."""
+class _FittingTable:
+    """Draws a grid once the width is known: optional columns go first, then flexible ones are shortened."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        grid = self.grid
+        if _wanted(grid) > options.max_width:
+            kept = [i for i, column in enumerate(grid.columns) if not column.optional]
+            rows = tuple(tuple(row[i] for i in kept) for row in grid.rows)
+            grid = replace(grid, columns=tuple(grid.columns[i] for i in kept), rows=rows)
+        yield _rich_table(grid)
+
+
+def _wanted(grid: Grid) -> int:
+    """Width at which nothing is shortened beyond `COMFORT`."""
+    width = 0
+    for i, column in enumerate(grid.columns):
+        longest = max((len(one_line(row[i])) for row in grid.rows), default=0)
+        width += 2 + max(len(column.name), min(longest, COMFORT) if column.flexible else longest)
+    return width
+
+
+def _rich_table(grid: Grid) -> RenderableType:
+    """No frame, a quiet heading, flexible columns shortened with an ellipsis."""
     from rich.table import Table
     from rich.text import Text
 
@@ -95,23 +126,23 @@ def rich_table(grid: Grid) -> RenderableType:
         box=None,
         padding=(0, 2, 0, 0),
         pad_edge=False,
-        title=Text(grid.title, style="bold") if grid.title else None,
+        title=Text(one_line(grid.title), style="bold") if grid.title else None,
         title_justify="left",
         caption=Text(grid.note, style="dim") if grid.note else None,
         caption_justify="left",
         header_style="dim",
+        show_header=not grid.headless,
     )
     for column in grid.columns:
         table.add_column(
             column.name,
             justify=column.align,
             style=column.style,
-            no_wrap=True,
-            overflow="ellipsis",
+            no_wrap=not column.flexible,  # rich narrows the columns that may wrap; their cells do not wrap
             min_width=8 if column.flexible else len(column.name),
-            ratio=1 if column.flexible else None,
         )
     for i, row in enumerate(grid.rows):
         style = grid.styles[i] if i < len(grid.styles) else ""
-        table.add_row(*(Text(one_line(cell)) for cell in row), style=style)
+        cells = (Text(one_line(cell), no_wrap=True, overflow="ellipsis") for cell in row)
+        table.add_row(*cells, style=style)
     return table

@@ -107,37 +107,41 @@ def _standings(progress: Progress) -> Table:
     from rich.table import Table
 
     table = Table.grid(padding=(0, 3, 0, 0))
-    for name in ("", "", "value", ""):
-        table.add_column(justify="right" if name else "left", no_wrap=True)
+    for name in ("label", "who", "value", "where"):  # where it is narrow rich shortens what may wrap
+        table.add_column(justify="right" if name == "value" else "left", no_wrap=name in ("label", "value"))
     for label, standing, style in (
         ("best", progress.best, "bold"),
         ("best seed program", progress.best_seed, ""),
     ):
         table.add_row(f"[dim]{label}[/]", *_standing(standing), style=style)
     if progress.gain is not None:
-        table.add_row("[dim]gain[/]", "", _gain(progress.gain), *_verdict(progress.gain))
+        table.add_row("[dim]gain[/]", "", _gain(progress.gain), _verdict(progress.gain))
     return table
 
 
-def _standing(standing: Standing | None) -> tuple[str, str, str]:
-    from rich.markup import escape
-
+def _standing(standing: Standing | None) -> tuple[Text, str, Text]:
     if standing is None:
-        return numbers.NOTHING, "", ""
+        return _cell(numbers.NOTHING), "", _cell("")
     at = standing.estimate
-    name = escape(one_line(standing.name or standing.operator))
     value = numbers.plus_minus(at.mean, at.low, at.high)
-    return f"#{standing.id} {name}", value, f"[dim]{at.rung}, n={at.n}[/]"
+    who = f"#{standing.id} {standing.name or standing.operator}"
+    return _cell(who), value, _cell(f"{at.rung}, n={at.n}", "dim")
+
+
+def _cell(text: str, style: str = "") -> Text:
+    from rich.text import Text
+
+    return Text(one_line(text), style, no_wrap=True, overflow="ellipsis")
+
+
+def _verdict(gain: Gain) -> Text:
+    if gain.low > 0:
+        return _cell("better, 95 %", "green")
+    return _cell("within the noise", "dim") if gain.high >= 0 else _cell("worse, 95 %", "yellow")
 
 
 def _gain(gain: Gain) -> str:
     return numbers.difference(gain.mean, gain.low, gain.high)
-
-
-def _verdict(gain: Gain) -> tuple[str]:
-    if gain.low > 0:
-        return ("[green]better, 95 %[/]",)
-    return ("[dim]within the noise[/]",) if gain.high >= 0 else ("[yellow]worse, 95 %[/]",)
 
 
 def budget_text(budget: BudgetLeft) -> str:

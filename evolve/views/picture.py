@@ -8,6 +8,8 @@ yet) stands in a gutter under its lane: a failure is never placed on the scale o
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evolve.views.family import Family
@@ -85,6 +87,20 @@ def picture(family: Family, best: int | None) -> Picture:
         spots.append(Spot(row.id, i, lane * LANE + inside, lane, parents, failures[i], values[i]))
     path = tuple(index[id] for id in family.path(best))
     return Picture(tuple(spots), lanes, path, _records(values))
+
+
+def log_shares(values: Sequence[float]) -> list[float]:
+    """Places of values that only fall, from 1 (the first) to 0 (the last), by the log of their distance.
+
+    The distance is taken to a floor a fiftieth of the whole fall below the best, so that the last
+    improvements are as visible as the first. Values that do not fall stand in the middle.
+    """
+    fall = values[0] - values[-1]
+    if fall <= 0:
+        return [0.5] * len(values)
+    floor = values[-1] - fall * 0.02
+    low, high = math.log(values[-1] - floor), math.log(values[0] - floor)
+    return [(math.log(value - floor) - low) / (high - low) for value in values]
 
 
 def _heights(values: list[float | None]) -> list[int | None]:

@@ -115,11 +115,11 @@ def programs_grid(lines: Iterable[ProgramLine], rung: str, best: int | None = No
         Column("id", "right"),
         Column(f"value ({rung})", "right"),
         Column("n", "right"),
-        Column("finished", "right"),
+        Column("finished", "right", optional=True),
         Column("island", "right"),
         Column("operator"),
         Column("parents"),
-        Column("digest", style="dim"),
+        Column("digest", style="dim", optional=True),
         Column("note", flexible=True),
     )
     return Grid(columns, tuple(rows), styles=tuple(styles))
@@ -270,8 +270,7 @@ def promotions_grid(lines: Sequence[PromotionLine], this: int | None = None) -> 
                 f"#{line.against}",
                 f"{line.finished}/{line.planned}",
                 str(line.failed),
-                numbers.signed(line.gain),
-                numbers.interval(line.low, line.high),
+                _gain(line),
                 numbers.p_value(line.p),
                 numbers.p_value(line.p_adjusted),
                 line.verdict,
@@ -279,15 +278,20 @@ def promotions_grid(lines: Sequence[PromotionLine], this: int | None = None) -> 
         )
         styles.append(("bold " if line.program == this else "") + VERDICT_STYLES.get(line.verdict, ""))
     columns = (
-        Column("program", "right"),
+        Column("id", "right"),
         Column("against", "right"),
         Column("pairs", "right"),
         Column("failed", "right"),
-        Column("gain", "right"),
-        Column("95 % interval", "right"),
+        Column("gain, 95 %", "right"),
         Column("p", "right"),
         Column("p (Holm)", "right"),
         Column("verdict"),
     )
-    note = "gain: test loss of the seed program minus the promoted one's on the same rng_seeds, full rung"
+    note = "gain: test loss of the seed program minus the promoted one's, on the same rng_seeds"
     return Grid(columns, tuple(rows), styles=tuple(styles), note=note)
+
+
+def _gain(line: PromotionLine) -> str:
+    if line.gain is None or line.low is None or line.high is None:
+        return numbers.NOTHING
+    return numbers.difference(line.gain, line.low, line.high)

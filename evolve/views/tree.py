@@ -131,8 +131,7 @@ def _path(
         yield _line(family, id, "●─" if k else "○─", "path", best)
         for other in family.by_id[id].parents[1:]:
             if other in family.by_id:
-                name = family.by_id[other].name
-                who = f"#{other}{f' {name}' if name else ''}"
+                who = one_line(f"#{other} {family.by_id[other].name}")
                 yield TreeLine(_estimate(family, other), "", "│ └ and of ", who, "", "side")
 
 
@@ -187,7 +186,7 @@ def _line(family: Family, id: int, rails: str, kind: str, best: int | None, extr
         _estimate(family, id),
         _change(family, id),
         rails,
-        f"#{id}{f' {row.name}' if row.name else ''}{star}",
+        one_line(f"#{id} {row.name}") + star,
         ", ".join(each for each in (what, extra) if each),
         kind,
     )
