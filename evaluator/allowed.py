@@ -1,33 +1,42 @@
-"""What a genome may use, as plain tables: for `evaluator.check`, and for whoever writes genomes or prompts."""
+"""What a genome may use, as plain tables: for `evaluator.check` and for whoever writes genomes."""
 
 from __future__ import annotations
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+def _say(names: str, advice: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), advice)
+
 
 MAX_SOURCE_BYTES = 64 * 1024
 """Size of a genome, in UTF-8 bytes."""
 
 MODULES = frozenset(
-    """
-    __future__ collections collections.abc contextlib copy dataclasses functools itertools math typing
-    torch torch._dynamo torch._inductor torch._inductor.config torch.amp torch.autograd torch.backends.cuda
-    torch.cuda torch.distributed torch.fft torch.func torch.linalg torch.nn torch.nn.functional torch.nn.init
-    torch.nn.parameter torch.nn.utils torch.optim torch.optim.lr_scheduler torch.optim.optimizer
-    torch.optim.swa_utils torch.random torch.special torch.types
-    """.split()
+    _words(
+        """
+        __future__ collections collections.abc contextlib copy dataclasses functools itertools math typing
+        torch torch._dynamo torch._inductor torch._inductor.config torch.amp torch.autograd torch.cuda
+        torch.backends.cuda torch.distributed torch.fft torch.func torch.linalg torch.nn torch.nn.functional
+        torch.nn.init torch.nn.parameter torch.nn.utils torch.optim torch.optim.lr_scheduler
+        torch.optim.optimizer torch.optim.swa_utils torch.random torch.special
+        """
+    )
 )
 """Modules that may be imported."""
 
 THIRD_PARTY_OPTIMIZERS = frozenset(
-    """
-    adabelief_pytorch apex bitsandbytes came_pytorch dadaptation deepspeed dion distributed_shampoo galore_torch
-    heavyball kron_torch lion_pytorch muon optax optimi prodigyopt psgd_torch pytorch_optimizer schedulefree soap
-    sophia timm torch_optimizer torchopt transformers
-    """.split()
+    _words(
+        """
+        adabelief_pytorch apex bitsandbytes came_pytorch dadaptation deepspeed dion distributed_shampoo
+        galore_torch heavyball kron_torch lion_pytorch muon optax optimi prodigyopt psgd_torch
+        pytorch_optimizer schedulefree soap sophia timm torch_optimizer torchopt transformers
+        """
+    )
 )
 """Packages whose import gets the advice to write the optimizer out."""
-
-
-def _say(names: str, advice: str) -> dict[str, str]:
-    return dict.fromkeys(names.split(), advice)
 
 
 NAMES = {
@@ -38,13 +47,20 @@ NAMES = {
 }
 """Built-in names that may not be used, and what to say."""
 
+MODULE_MEMBERS = frozenset(
+    _words(
+        """
+        os sys io builtins subprocess socket multiprocessing threading ctypes importlib inspect gc pickle
+        marshal shutil pathlib tempfile signal types warnings hub package serialization rpc elastic launch
+        _sys _os _C
+        """
+    )
+)
+"""What may not be reached through an imported module: files, processes, the interpreter."""
+
 ATTRIBUTES = {
     **_say(
-        """
-        os sys io builtins subprocess socket multiprocessing threading ctypes importlib inspect gc pickle marshal
-        shutil pathlib tempfile signal types warnings _sys _os _C cpp_extension load_library from_file hub package
-        load_state_dict_from_url serialization rpc elastic launch
-        """,
+        "cpp_extension load_library from_file load_state_dict_from_url",
         "a genome has no files, processes, threads or network",
     ),
     **_say(
@@ -65,15 +81,17 @@ ATTRIBUTES = {
 }
 """Attribute names that may not be used on anything, and what to say."""
 
-TORCH_ATTRIBUTES = frozenset("load save jit classes library export onnx utils storage".split())
+TORCH_MEMBERS = frozenset(_words("load save jit classes library export onnx utils storage"))
 """Members of `torch` itself that may not be used: they reach files or compilers."""
 
 DUNDERS = frozenset(
     f"__{name}__"
-    for name in """
-    init setstate getstate call enter exit len iter next getitem setitem contains repr str post_init eq hash bool
-    add mul name doc all slots future
-    """.split()
+    for name in _words(
+        """
+        init setstate getstate call enter exit len iter next getitem setitem contains repr str post_init eq
+        hash bool add mul name doc all slots future
+        """
+    )
 )
 """Double-underscore names that may be used; all others reach interpreter internals."""
 

@@ -50,11 +50,12 @@ def check(source: str) -> None:
     """
     tree = _parse(source)
     _check_recipe(tree)
+    modules = _module_names(tree)
     found = [
-        (node.lineno, rule, message)
+        (getattr(node, "lineno", 0), rule, message)
         for node in ast.walk(tree)
         if type(node) in _RULES
-        for rule, message in _RULES[type(node)](node)
+        for rule, message in _RULES[type(node)](node, modules)
     ]
     if found:
         line, rule, message = min(found, key=lambda violation: violation[0])
@@ -105,12 +106,22 @@ def _check_recipe(tree: ast.Module) -> None:
             )
 
 
-def _import(node: ast.Import) -> Iterator[Violation]:
+def _module_names(tree: ast.Module) -> frozenset[str]:
+    """Names that import statements bind: modules, and what comes from them."""
+    return frozenset(
+        alias.asname or alias.name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    )
+
+
+def _import(node: ast.Import, modules: frozenset[str]) -> Iterator[Violation]:
     for alias in node.names:
         yield from _module(alias.name)
 
 
-def _import_from(node: ast.ImportFrom) -> Iterator[Violation]:
+def _import_from(node: ast.ImportFrom, modules: frozenset[str]) -> Iterator[Violation]:
     module = node.module or ""
     if node.level:
         yield "imports", "a genome is one self-contained file: no relative imports"
@@ -119,29 +130,32 @@ def _import_from(node: ast.ImportFrom) -> Iterator[Violation]:
     for alias in node.names:
         if alias.name == "*":
             yield "imports", f"name what you need from {module} instead of importing *"
-        elif module == "torch" and alias.name in allowed.TORCH_ATTRIBUTES:
-            yield "imports", _torch_member(alias.name)
+        elif alias.name in allowed.MODULE_MEMBERS or (
+            module == "torch" and alias.name in allowed.TORCH_MEMBERS
+        ):
+            yield "imports", _module_member(f"{module}.{alias.name}")
         else:
             yield from _member(alias.name)
 
 
-def _name(node: ast.Name) -> Iterator[Violation]:
+def _name(node: ast.Name, modules: frozenset[str]) -> Iterator[Violation]:
     if node.id in allowed.NAMES:
         yield "names", f"{node.id} may not be used: {allowed.NAMES[node.id]}"
     yield from _dunder(node.id)
 
 
-def _attribute(node: ast.Attribute) -> Iterator[Violation]:
+def _attribute(node: ast.Attribute, modules: frozenset[str]) -> Iterator[Violation]:
     yield from _member(node.attr)
-    if (
-        node.attr in allowed.TORCH_ATTRIBUTES
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "torch"
-    ):
-        yield "attributes", _torch_member(node.attr)
+    root = node.value
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if isinstance(root, ast.Name) and root.id in modules:
+        of_torch = root is node.value and root.id == "torch" and node.attr in allowed.TORCH_MEMBERS
+        if of_torch or node.attr in allowed.MODULE_MEMBERS:
+            yield "attributes", _module_member(f"{ast.unparse(node.value)}.{node.attr}")
 
 
-def _call(node: ast.Call) -> Iterator[Violation]:
+def _call(node: ast.Call, modules: frozenset[str]) -> Iterator[Violation]:
     if not isinstance(node.func, ast.Name) or node.func.id not in allowed.COMPUTED_NAMES:
         return
     name = node.args[1] if len(node.args) > 1 else None
@@ -152,16 +166,18 @@ def _call(node: ast.Call) -> Iterator[Violation]:
         yield "computed-names", f'{function} needs a constant name, as in {function}(x, "name")'
 
 
-def _definition(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Iterator[Violation]:
+def _definition(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, modules: frozenset[str]
+) -> Iterator[Violation]:
     yield from _dunder(node.name)
 
 
-def _constant(node: ast.Constant) -> Iterator[Violation]:
+def _constant(node: ast.Constant, modules: frozenset[str]) -> Iterator[Violation]:
     if isinstance(node.value, str) and _FORMAT_REACH.search(node.value):
         yield "attributes", "a format string may not reach double-underscore attributes"
 
 
-_RULES: dict[type[ast.AST], Callable[[Any], Iterator[Violation]]] = {
+_RULES: dict[type[ast.AST], Callable[[Any, frozenset[str]], Iterator[Violation]]] = {
     ast.Import: _import,
     ast.ImportFrom: _import_from,
     ast.Name: _name,
@@ -195,8 +211,8 @@ def _module(name: str) -> Iterator[Violation]:
         )
 
 
-def _torch_member(name: str) -> str:
-    return f"torch.{name} may not be used: a genome has no files and compiles nothing itself"
+def _module_member(name: str) -> str:
+    return f"{name} may not be used: a genome has no files, no processes and no compiler"
 
 
 def _member(name: str) -> Iterator[Violation]:

@@ -29,7 +29,8 @@ class Buffers:
 
 def flat_bytes(model: nn.Module) -> int:
     """Bytes of one flat buffer over all parameters, alignment included."""
-    return sum(_padded(parameter) for parameter in model.parameters())
+    total: int = sum(_padded(parameter) for parameter in model.parameters())
+    return total
 
 
 def create_shared(size: int) -> int:
@@ -66,5 +67,5 @@ def views(model: nn.Module, flat: Tensor) -> list[Tensor]:
 
 
 def _padded(parameter: Tensor) -> int:
-    nbytes = parameter.numel() * parameter.element_size()
+    nbytes: int = parameter.numel() * parameter.element_size()
     return -(-nbytes // _ALIGN) * _ALIGN

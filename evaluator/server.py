@@ -76,7 +76,7 @@ class ForkServer:
                     "MKL_NUM_THREADS": "1",
                     "OPENBLAS_NUM_THREADS": "1",
                     "LC_ALL": "C.UTF-8",
-                    # Keep freed memory: mapping and zeroing each large temporary anew costs a quarter of a step.
+                    # Keep freed memory: mapping and zeroing each temporary anew costs a quarter of a step.
                     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
                     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
                     "MALLOC_TOP_PAD_": str(1 << 24),

@@ -95,7 +95,7 @@ class Run:
             if hooks & Hooks.BEFORE_FORWARD:
                 self._link.order(Order.BEFORE_FORWARD, step)
             self._gradients.zero_()
-            self._training.loss(self._model, step).backward()  # type: ignore[no-untyped-call]
+            self._training.loss(self._model, step).backward()
             if self._measures is not None:
                 self._measures.before_step()
             self._link.order(Order.STEP, step)
@@ -212,5 +212,5 @@ def explain(ended: Ended, limits: Limits, output: str) -> tuple[Outcome, str]:
             f"the candidate process was killed by signal {-ended.exit_code}. {last}".strip(),
         )
     return Outcome.CRASHED, (
-        f"the candidate process ended with exit code {ended.exit_code}; a genome must not exit. {last}".strip()
+        f"the candidate ended with exit code {ended.exit_code}; a genome must not exit. {last}".strip()
     )

@@ -57,14 +57,15 @@ class CharLMTraining:
         ).long()
         return windows[:, :-1], windows[:, 1:]
 
-    @torch.no_grad()
     def held_out(self, model: nn.Module, split: str) -> float:
         """Mean loss in nats per byte on "validation" or "test"."""
         windows = self._held_out[split]
-        total = torch.zeros((), dtype=torch.float64)
-        for part in windows.split(_HELD_OUT_BATCH):
-            total += self._forward(cast(GPT, model), part[:, :-1], part[:, 1:])
-        return total.item() / (windows.size(0) * (windows.size(1) - 1))
+        with torch.no_grad():
+            parts = windows.split(_HELD_OUT_BATCH)
+            losses = [self._forward(cast(GPT, model), part[:, :-1], part[:, 1:]) for part in parts]
+        total: float = torch.stack(losses).double().sum().item()
+        tokens: int = windows[:, 1:].numel()
+        return total / tokens
 
     def _start(self, index: int) -> int:
         turn, place = divmod(index, len(self._starts))

@@ -4,6 +4,7 @@ This is all of the model that a candidate process ever holds. It must not know t
 pass, which live in `evaluator.tasks.gpt_forward`.
 """
 
+# mypy: allow-subclassing-any
 from __future__ import annotations
 
 from dataclasses import dataclass
