@@ -72,26 +72,25 @@ def _render(run: Run, store: Store, program: int | None, form: str, output: Path
     programs = [row for row in store.programs() if kept is None or row.id in kept]
     trials = [row for row in store.trials() if kept is None or row.program in kept]
     estimates = [row for row in store.estimates() if kept is None or row.program in kept]
+    facts = {"title": str(run.folder), "task": store.run["task"], "rng_seed": store.run["rng_seed"]}
+    if form == "svg":
+        from evolve.views.svg import svg_text
+
+        return svg_text(facts, programs, trials, estimates, best_id)
     if form == "html":
         from evolve.views.page import write_page
 
         assert output is not None
-        facts = {"title": str(run.folder), "task": store.run["task"], "rng_seed": store.run["rng_seed"]}
         try:
             write_page(output, facts, programs, trials, estimates, best_id)
         except OSError as error:
             raise click.UsageError(f"cannot write {output}: {error.strerror}") from error
         return None
-    from evolve.views.family import family
-
-    relatives = family(programs, trials, estimates)
-    if form == "svg":
-        from evolve.views.svg import svg
-
-        return svg(relatives, best_id)
     from evolve.views.console import show
+    from evolve.views.family import family
     from evolve.views.tree import forest, program_tree
 
+    relatives = family(programs, trials, estimates)
     tree = forest(relatives, best_id) if program is None else program_tree(relatives, program, best_id)
     if output is not None:
         return tree.to_text()
