@@ -30,7 +30,7 @@ def to_json(data: Mapping[str, Any] | list[Any]) -> str:
     Raises:
         TypeError: Something in it has no JSON form.
     """
-    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(data, separators=(",", ":"))
 
 
 def pack(text: str) -> bytes:
@@ -78,8 +78,14 @@ def parent_ids(joined: str | None) -> tuple[int, ...]:
 def trial_columns(row: TrialRow) -> Columns:
     """`TRIAL_COLUMNS` of a trial."""
     who = (row.id, row.seq, row.elapsed, row.program, row.rung, row.rng_seed, row.fingerprint)
-    what = (row.outcome, row.value, row.reason, row.stderr, row.cpu_seconds, row.wall_seconds)
-    return (*who, *what, to_json(list(row.curve)), to_json(dict(row.measures)))
+    what = (row.outcome, row.value, _encodable(row.reason), _encodable(row.stderr))
+    cost = (row.cpu_seconds, row.wall_seconds)
+    return (*who, *what, *cost, to_json(list(row.curve)), to_json(dict(row.measures)))
+
+
+def _encodable(text: str) -> str:
+    """The text without lone surrogates, which SQLite refuses: a candidate may print anything."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def trial_row(columns: Columns) -> TrialRow:

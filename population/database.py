@@ -104,6 +104,7 @@ def open_writer(path: Path) -> Connection:
         db = _connect(path, "mode=rw")
         with _closed_on_error(db):
             schema.check(db, path, pending=True)
+            _try_to_write(db)
             schema.migrate(db)
             _tune(db)
     return Connection(path, db)
@@ -185,6 +186,15 @@ def _tune(db: Database) -> None:
     db.conn.execute("PRAGMA journal_mode = WAL").fetchone()
     db.conn.execute("PRAGMA synchronous = NORMAL")
     db.conn.execute("PRAGMA foreign_keys = ON")
+
+
+def _try_to_write(db: Database) -> None:
+    """Fails where nothing can be written; SQLite opens such a file for reading and says nothing."""
+    db.conn.execute("BEGIN IMMEDIATE")
+    try:
+        db.conn.execute("PRAGMA user_version = 0")
+    finally:
+        db.conn.execute("ROLLBACK")
 
 
 def _check_header(path: Path) -> None:

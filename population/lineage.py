@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from population.queries import Listed
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import networkx
 
 ATTRIBUTES = ("name", "operator", "island", "birth", "mean", "sd", "n", "outcome", "note")
-"""What a node of the graph carries besides its id; what a program does not have (a birth, a mean) is left out."""
+"""What a node of the graph carries besides its id; what a program does not have (a mean, say) is left out."""
 
 
 def winning_path(programs: Mapping[int, Listed], winner: int) -> list[int]:
@@ -66,7 +67,7 @@ def tree(programs: Iterable[Listed]) -> Iterator[Branch]:
     Programs whose main parent is not given are roots. Needs no recursion: lineages may be thousands deep.
     """
     children: dict[int | None, list[Listed]] = {}
-    ordered = sorted(programs)
+    ordered = sorted(programs, key=attrgetter("id"))
     ids = {program.id for program in ordered}
     for program in ordered:
         parent = program.parents[0] if program.parents and program.parents[0] in ids else None
@@ -95,7 +96,7 @@ def graph(programs: Iterable[Listed], path: Sequence[int] = ()) -> networkx.DiGr
 
     result = networkx.DiGraph()
     marked = set(path)
-    ordered = sorted(programs)
+    ordered = sorted(programs, key=attrgetter("id"))
     for program in ordered:
         attributes = {key: getattr(program, key) for key in ATTRIBUTES}
         present = {key: value for key, value in attributes.items() if value is not None}

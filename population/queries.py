@@ -80,49 +80,69 @@ class Listed(NamedTuple):
 FAILED = "outcome NOT IN ('finished', 'lost')"
 """The condition of the index `trials_failed`, word for word."""
 
-PARENTS = (
-    "(SELECT group_concat(parent) FROM (SELECT parent FROM parents WHERE program = p.id ORDER BY position))"
-)
-"""Parents of the program `p`, main parent first, joined by commas."""
+PARENTS = "(SELECT group_concat(parent) FROM parents WHERE program = p.id)"
+"""Parents of the program `p`, joined by commas: in order of position, for the primary key finds them."""
 
 _OUTCOME = f"""coalesce(
-    (SELECT outcome FROM trials WHERE id = (SELECT min(id) FROM trials WHERE program = p.id AND {FAILED})),
-    CASE WHEN t.finished > 0 THEN 'finished' ELSE '' END)"""
+    (SELECT outcome FROM trials WHERE id =
+        (SELECT min(id) FROM trials INDEXED BY trials_failed WHERE program = p.id AND {FAILED})),
+    CASE WHEN EXISTS (SELECT 1 FROM trials WHERE program = p.id AND outcome = 'finished')
+        THEN 'finished' ELSE '' END)"""
 
-ORDERS = {
-    "estimate": "e.mean IS NULL, e.mean, p.id",
-    "id": "p.id",
-    "newest": "p.id DESC",
+_LISTED = {
+    **{name: f"p.{name}" for name in ("id", "name", "operator", "island", "birth")},
+    "parents": PARENTS,
+    **{name: f"p.{name}" for name in ("component", "note", "digest", "elapsed")},
+    "outcome": _OUTCOME,
+    "trials": "(SELECT count(*) FROM trials WHERE program = p.id AND outcome <> 'lost')",
+    "finished": "(SELECT count(*) FROM trials WHERE program = p.id AND outcome = 'finished')",
+    **{name: f"e.{name}" for name in ("mean", "sd", "low", "high", "n")},
 }
+"""How each field of `Listed` is found, in order."""
+
+ORDERS = {"estimate": "e.mean IS NULL, e.mean, p.id", "id": "p.id", "newest": "p.id DESC"}
 """What a listing may be sorted by; "estimate" puts the best first and programs without one last."""
 
 
 def listing_sql(
-    order: str, island: int | None, operator: str | None, outcome: str | None
+    order: str, filters: Mapping[str, object], *, paged: bool, as_json: bool
 ) -> tuple[str, dict[str, object]]:
-    """The query of a listing; it wants the further parameters `rung`, `limit` and `offset`.
+    """The query of a listing; wants the parameters it returns, `rung` and, if paged, `limit` and `offset`.
+
+    Args:
+        order: A key of `ORDERS`.
+        filters: Wanted `island`, `operator` and `outcome`; None for any.
+        paged: Find the ids of the page first and look up the rest for those alone; else all, in order of ids.
+        as_json: A third column, a JSON object, instead of the fields of `Listed`.
 
     Returns:
-        SQL text and the parameters of its filters.
+        SQL text, whose first two columns are mean and id, and the parameters of its filters.
     """
-    filters = {
-        "p.island = :island": island,
-        "p.operator = :operator": operator,
-        f"{_OUTCOME} = :outcome": outcome,
-    }
-    where = " AND ".join(text for text, value in filters.items() if value is not None)
-    sql = f"""
-        SELECT p.id, p.name, p.operator, p.island, p.birth, {PARENTS}, p.component, p.note, p.digest,
-            p.elapsed, {_OUTCOME}, coalesce(t.ended, 0), coalesce(t.finished, 0),
-            e.mean, e.sd, e.low, e.high, e.n
-        FROM programs p
-        LEFT JOIN estimates e ON e.rung = :rung AND e.program = p.id
-        LEFT JOIN (SELECT program, sum(outcome <> 'lost') AS ended, sum(outcome = 'finished') AS finished
-                   FROM trials GROUP BY program) t ON t.program = p.id
-        {"WHERE " + where if where else ""}
-        ORDER BY {ORDERS[order]} LIMIT :limit OFFSET :offset"""
-    return sql, {"island": island, "operator": operator, "outcome": outcome}
+    wanted = {name: value for name, value in filters.items() if value is not None}
+    where = " AND ".join(f"{_LISTED[name]} = :{name}" for name in wanted) or "1"
+    if as_json:
+        lists = {**_LISTED, "parents": PARENTS.replace("group_concat", "json_group_array")}
+        fields = f"json_object({', '.join(f'{name!r}, {sql}' for name, sql in lists.items())})"
+    else:
+        fields = ", ".join(_LISTED.values())
+    joined = "programs p LEFT JOIN estimates e ON e.rung = :rung AND e.program = p.id"
+    if not paged:
+        return f"SELECT e.mean, p.id, {fields} FROM {joined} WHERE {where} ORDER BY p.id", wanted
+    page = (
+        f"SELECT p.id AS id FROM {joined} WHERE {where} ORDER BY {ORDERS[order]} LIMIT :limit OFFSET :offset"
+    )
+    return (
+        f"WITH page AS ({page}) SELECT e.mean, p.id, {fields} FROM page CROSS JOIN {joined} "
+        f"WHERE p.id = page.id ORDER BY {ORDERS[order]}",
+        wanted,
+    )
 
+
+COUNTS = (
+    "SELECT island, operator, count(*), count(birth) FROM programs GROUP BY island, operator",
+    "SELECT rung, outcome, count(*) FROM trials GROUP BY rung, outcome",
+)
+"""What a summary counts, each from an index alone."""
 
 BEST = f"""
     SELECT e.program, e.rung, e.mean, e.sd, e.low, e.high, e.n FROM estimates e
@@ -134,14 +154,14 @@ BEST = f"""
 ANCESTORS = """
     WITH RECURSIVE found(id) AS (
         SELECT parent FROM parents WHERE program = ?
-        UNION SELECT parents.parent FROM parents JOIN found ON parents.program = found.id)
-    SELECT id FROM found ORDER BY id"""
+        UNION SELECT parents.parent FROM parents JOIN found ON parents.program = found.id ORDER BY 1 DESC)
+    SELECT id FROM found"""
 
 DESCENDANTS = """
     WITH RECURSIVE found(id) AS (
         SELECT program FROM parents WHERE parent = ?
-        UNION SELECT parents.program FROM parents JOIN found ON parents.parent = found.id)
-    SELECT id FROM found ORDER BY id"""
+        UNION SELECT parents.program FROM parents JOIN found ON parents.parent = found.id ORDER BY 1)
+    SELECT id FROM found"""
 
 LAST_ELAPSED = """
     SELECT max(coalesce((SELECT elapsed FROM programs ORDER BY id DESC LIMIT 1), 0.0),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from population import codec, queries
@@ -115,21 +115,17 @@ class Reader:
 
     def ancestors(self, id: int) -> list[int]:
         """Ids of all programs this one descends from, oldest first."""
-        return self._ids(queries.ANCESTORS, id)
+        return sorted(self._ids(queries.ANCESTORS, id))
 
     def descendants(self, id: int) -> list[int]:
         """Ids of all programs that descend from this one, oldest first."""
-        return self._ids(queries.DESCENDANTS, id)
+        return sorted(self._ids(queries.DESCENDANTS, id))
 
     # Reports
 
     def summary(self) -> Summary:
         """Counts of the run, from indexes alone."""
-        born = list(
-            self._connection.rows(
-                "SELECT island, operator, count(*), count(birth) FROM programs GROUP BY island, operator"
-            )
-        )
+        born, tried = (list(self._connection.rows(sql)) for sql in queries.COUNTS)
         islands: dict[int, int] = {}
         operators: dict[str, int] = {}
         for island, operator, count, _ in born:
@@ -137,9 +133,7 @@ class Reader:
             operators[operator] = operators.get(operator, 0) + count
         outcomes: dict[str, int] = {}
         rungs: dict[str, dict[str, int]] = {}
-        for rung, outcome, count in self._connection.rows(
-            "SELECT rung, outcome, count(*) FROM trials GROUP BY rung, outcome"
-        ):
+        for rung, outcome, count in tried:
             outcomes[outcome] = outcomes.get(outcome, 0) + count
             rungs.setdefault(rung, {})[outcome] = count
         return Summary(
@@ -193,17 +187,58 @@ class Reader:
         Raises:
             ValueError: The order is unknown.
         """
-        if order not in queries.ORDERS:
-            raise ValueError(f"expected an order among {', '.join(queries.ORDERS)}; got {order!r}")
-        sql, filters = queries.listing_sql(order, island, operator, outcome)
-        page = {"rung": rung, "limit": -1 if limit is None else limit, "offset": offset}
-        for row in self._connection.rows(sql, {**filters, **page}):
-            yield Listed._make((*row[:5], codec.parent_ids(row[5]), *row[6:]))
+        filters = {"island": island, "operator": operator, "outcome": outcome}
+        for row in self._listed(rung, order, filters, limit, offset, as_json=False):
+            yield Listed._make((*row[2:7], codec.parent_ids(row[7]), *row[8:]))
+
+    def listing_json(
+        self,
+        *,
+        rung: str = "proxy",
+        order: str = "estimate",
+        island: int | None = None,
+        operator: str | None = None,
+        outcome: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Iterator[str]:
+        """As `listing`, each program as the text of a JSON object: half the time where there are 100,000.
+
+        SQLite writes numbers with 15 digits, so the last one or two of a float may be lost.
+        """
+        filters = {"island": island, "operator": operator, "outcome": outcome}
+        return (row[2] for row in self._listed(rung, order, filters, limit, offset, as_json=True))
 
     def last_elapsed(self) -> float:
         """Running time of the run when its last row was written, in seconds; 0 for an empty run."""
         row = self._connection.one(queries.LAST_ELAPSED)
         return float(row[0]) if row else 0.0
+
+    def _listed(
+        self,
+        rung: str,
+        order: str,
+        filters: Mapping[str, object],
+        limit: int | None,
+        offset: int,
+        *,
+        as_json: bool,
+    ) -> Iterator[tuple[Any, ...]]:
+        if order not in queries.ORDERS:
+            raise ValueError(f"expected an order among {', '.join(queries.ORDERS)}; got {order!r}")
+        paged = limit is not None or offset > 0
+        sql, wanted = queries.listing_sql(order, filters, paged=paged, as_json=as_json)
+        page = {"rung": rung, "limit": -1 if limit is None else limit, "offset": offset}
+        rows = self._connection.rows(sql, {**wanted, **page})
+        if paged or order == "id":
+            return rows
+        # A full listing is wide: sorting it here is quicker than SQLite's sort, which goes through files.
+        full = list(rows)
+        if order == "newest":
+            full.reverse()
+        else:
+            full.sort(key=lambda row: (row[0] is None, row[0], row[1]))
+        return iter(full)
 
     def _ids(self, sql: str, parameter: object) -> list[int]:
         return [row[0] for row in self._connection.rows(sql, (parameter,))]
