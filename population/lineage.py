@@ -154,23 +154,24 @@ def to_mermaid(lineage: networkx.DiGraph) -> str:
 FORMATS = {"dot": to_dot, "graphml": to_graphml, "json": to_json, "mermaid": to_mermaid}
 """Text formats by name."""
 
-_FORBIDDEN_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CONTROL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML forbids and no other format can show."""
 
 
 def _without_control(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _FORBIDDEN_IN_XML.sub(" ", value) if isinstance(value, str) else value
-        for key, value in data.items()
-    }
+    return {key: _CONTROL.sub(" ", value) if isinstance(value, str) else value for key, value in data.items()}
 
 
 def _label(id: int, data: Mapping[str, Any]) -> str:
-    """Two short parts: who it is and what it is worth."""
-    who = f"{id} {data['name'] or data['operator']}"
+    """Two short parts on one line: who it is and what it is worth."""
+    who = _one_line(f"{id} {data['name'] or data['operator']}")
     return f"{who}, {data['mean']:.4f}" if "mean" in data else who
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def _quoted(text: str) -> str:
     """The text as a DOT string, in which a backslash would begin an escape."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + " ".join(escaped.split()) + '"'
+    return '"' + _one_line(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
