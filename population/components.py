@@ -63,7 +63,7 @@ def _definitions(tree: ast.Module, names: Names) -> Iterator[Component]:
     found = list(_walk_definitions(tree.body, ""))
     schedule = _schedule(tree, found)
     hooks = _hook_names(tree)
-    initializers = {node.name for node in _init_functions(tree)}
+    initializers = {node.name for node in init_functions(tree)}
     for name, node in found:
         if isinstance(node, ast.ClassDef):
             kind = Kind.CLASS
@@ -102,28 +102,43 @@ def _schedule(tree: ast.Module, found: list[tuple[str, Definition]]) -> set[str]
     handed = _returned(tree).get("set_hparams")
     start = handed.id if isinstance(handed, ast.Name) else "set_hparams"
     schedule = {name for name, node in found if node.name == start and not isinstance(node, ast.ClassDef)}
-    functions = {name: node for name, node in found if not isinstance(node, ast.ClassDef) and "." not in name}
-    functions |= {
+    candidates = {
         name: node
         for name, node in found
-        if name.count(".") == 1 and name.startswith("recipe.") and isinstance(node, ast.FunctionDef)
+        if isinstance(node, ast.FunctionDef)
+        and name.removeprefix("recipe.").count(".") == 0
+        and name != "recipe"
     }
-    functions.pop("recipe", None)
+    users = _users(tree)
     while True:
-        inside = {id(part) for name, node in found if name in schedule for part in ast.walk(node)}
-        more = set()
-        for name, node in functions.items():
-            own = {id(part) for part in ast.walk(node)}
-            uses = [use for use in ast.walk(tree) if isinstance(use, ast.Name) and use.id == node.name]
-            uses = [use for use in uses if id(use) not in own]
-            if name not in schedule and uses and all(id(use) in inside for use in uses):
-                more.add(name)
+        more = {
+            name
+            for name, node in candidates.items()
+            if name not in schedule
+            and (others := [chain for chain in users.get(node.name, ()) if name not in chain])
+            and all(not schedule.isdisjoint(chain) for chain in others)
+        }
         if not more:
             return schedule
         schedule |= more
 
 
-def _init_functions(tree: ast.Module) -> list[ast.FunctionDef]:
+def _users(tree: ast.Module) -> dict[str, list[frozenset[str]]]:
+    """For each name, the dotted names of the functions and classes around each place that mentions it."""
+    users: dict[str, list[frozenset[str]]] = {}
+    stack: list[tuple[ast.AST, str, frozenset[str]]] = [(tree, "", frozenset())]
+    while stack:
+        node, path, around = stack.pop()
+        if isinstance(node, Definition):
+            path = f"{path}{node.name}."
+            around = around | {path[:-1]}
+        elif isinstance(node, ast.Name):
+            users.setdefault(node.id, []).append(around)
+        stack += [(child, path, around) for child in ast.iter_child_nodes(node)]
+    return users
+
+
+def init_functions(tree: ast.Module) -> list[ast.FunctionDef]:
     """Top-level functions that `recipe` calls for their effect alone, with parameters set in place inside."""
     recipe = find_recipe(tree)
     called = {
@@ -134,7 +149,7 @@ def _init_functions(tree: ast.Module) -> list[ast.FunctionDef]:
         and isinstance(node.value.func, ast.Name)
     }
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in called]
-    return [node for node in functions if any(_initializer(line) for line in node.body)]
+    return [node for node in functions if any(initializer(line) for line in node.body)]
 
 
 def _init_rules(tree: ast.Module, names: Names) -> Iterator[Component]:
@@ -144,17 +159,17 @@ def _init_rules(tree: ast.Module, names: Names) -> Iterator[Component]:
     """
     recipe = find_recipe(tree)
     for statement in recipe.body if recipe else ():
-        call = _initializer(statement)
+        call = initializer(statement)
         if call is not None:
             yield Component(Kind.INIT_RULE, names(f"recipe.init.{call}"), *lines(statement))
-    for function in _init_functions(tree):
+    for function in init_functions(tree):
         for node in in_order(function):
-            rule = _initializer(node) if isinstance(node, ast.Expr) else None
+            rule = initializer(node) if isinstance(node, ast.Expr) else None
             if isinstance(node, ast.Expr) and rule is not None:
                 yield Component(Kind.INIT_RULE, names(f"{function.name}.{rule}"), *lines(node))
 
 
-def _initializer(node: ast.stmt) -> str | None:
+def initializer(node: ast.stmt) -> str | None:
     """Name of the first call that makes a statement an init rule, or None."""
     if isinstance(node, Definition | ast.Return):
         return None

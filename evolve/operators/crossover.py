@@ -1,0 +1,93 @@
+"""Crossover: move one component of the second parent into the first, with everything that it needs.
+
+What a component needs is found by scope analysis (`evolve.operators.grafting`), so that the child runs on
+its own; where that cannot be had, there is no child. Must not know what the components compute.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Protocol
+
+from evolve.operators.base import Child, NoVariationError, Tried
+from evolve.operators.grafting.check import check_names
+from evolve.operators.grafting.definition import definition_grafts
+from evolve.operators.grafting.group import group_grafts
+from evolve.operators.grafting.hook import hook_grafts
+from evolve.operators.grafting.init_rules import init_grafts
+from evolve.operators.grafting.leftovers import without_leftovers
+from evolve.operators.grafting.optimizer import optimizer_grafts
+from evolve.operators.grafting.recipe import Recipe
+from evolve.operators.grafting.schedule import schedule_grafts
+from evolve.operators.grafting.values import ValuesGraft, values_grafts
+from evolve.operators.pruning.reading import Reading
+from population.genome import GenomeError, digest
+
+
+class Graft(Protocol):
+    """One component that can be moved from a donor into a host."""
+
+    @property
+    def weight(self) -> float:
+        """How often it should be tried, relative to others."""
+        ...
+
+    def apply(self, host: Recipe, donor: Recipe) -> tuple[str, str, str]:
+        """The child's text, the component, and what was done in a few words.
+
+        Raises:
+            NoVariationError: It cannot be moved.
+        """
+        ...
+
+
+class Crossover:
+    """Moves one component of the second parent into the first."""
+
+    name = "crossover"
+    parents = 2
+
+    def vary(self, sources: Sequence[str], rng: random.Random, tried: Sequence[Tried]) -> Child:
+        """Make a child; see `evolve.operators.base.Operator`.
+
+        Raises:
+            NoVariationError: Nothing of the second parent differs and can be moved; the message gives
+            reasons. GenomeError: A parent is no genome.
+        """
+        host, donor = Recipe(Reading(sources[0])), Recipe(Reading(sources[1]))
+        known = {digest(sources[0]), digest(sources[1])}
+        options = grafts(host, donor, rng)
+        reasons: dict[str, None] = {}
+        while options:
+            graft = options.pop(rng.choices(range(len(options)), [option.weight for option in options])[0])
+            try:
+                source, component, done = graft.apply(host, donor)
+                source = without_leftovers(source, (sources[0], sources[1]))
+                check_names(source)
+                if digest(source) in known:
+                    reasons["a child would equal a parent"] = None
+                    continue
+            except NoVariationError as error:
+                reasons[str(error)] = None
+                continue
+            except GenomeError as error:
+                reasons[f"a child would be no genome: {error}"] = None
+                continue
+            moves = graft.moves if isinstance(graft, ValuesGraft) else ()
+            return Child(source, component, f"from the second parent: {done}", moves)
+        told = "; ".join(list(reasons)[:3]) or "there is nothing that could be"
+        raise NoVariationError(f"nothing of the second parent can be moved into the first: {told}")
+
+
+def grafts(host: Recipe, donor: Recipe, rng: random.Random) -> list[Graft]:
+    """All grafts that two recipes allow, in a fixed order."""
+    return [
+        *optimizer_grafts(host, donor),
+        *group_grafts(host, donor),
+        *schedule_grafts(host, donor),
+        *init_grafts(host, donor),
+        *hook_grafts(host, donor),
+        *definition_grafts(host, donor),
+        *values_grafts(host, donor, rng),
+    ]
