@@ -2,6 +2,7 @@
 // 20,000 edges are drawn when the hand rests.
 
 const MANY_EDGES = 2500; // above this they are straight, faint, and wait for the view to rest
+const FEW_EDGES = 300; // above this those of other parents, which are dashed and dear, wait as well
 const FAR = 2.1; // radius in pixels below which programs are squares and failures ticks
 const sceneCanvas = document.getElementById("scene");
 const pen = sceneCanvas.getContext("2d");
@@ -147,10 +148,11 @@ function drawEdges(full) {
   const total = (main.length + other.length) / 2;
   if (total > MANY_EDGES && !full) return;
   const straight = total > MANY_EDGES;
+  const brief = !full && total > FEW_EDGES;
   const faint = state.selected >= 0 || state.matches ? 0.5 : 1;
   const strength = Math.min(0.5, Math.max(0.09, 0.62 - 0.135 * Math.log10(1 + total))) * faint;
   pen.strokeStyle = theme.ink3;
-  for (const [edges, width, dash] of [[other, 0.8, [2, 3]], [main, 1, []]]) {
+  for (const [edges, width, dash] of [[brief ? [] : other, 0.8, [2, 3]], [main, 1, []]]) {
     pen.setLineDash(straight ? [] : dash);
     pen.globalAlpha = straight && dash.length ? strength * 0.4 : strength;
     pen.lineWidth = straight ? 0.5 : width;

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SWITCHES = [
+SWITCHES = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -19,7 +19,7 @@ SWITCHES = [
     "--disable-sync",
     "--hide-scrollbars",
     "--window-size=1400,900",
-]
+)
 
 
 def browser() -> str | None:
