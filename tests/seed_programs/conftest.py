@@ -149,7 +149,7 @@ def no_context(step: int) -> contextlib.AbstractContextManager[None]:
 
 
 def train(program: str, train_steps: int, rng_seed: int = 0, copies: int = 1) -> Run:
-    """Train by the contract's loop: gradients are sums over the batch's tokens, each batch taken `copies` times."""
+    """Train by the contract's loop: gradients are sums over tokens, each batch taken `copies` times."""
     model, hooks = prepare(program, train_steps, rng_seed, copies)
     held_out = batch(torch.Generator().manual_seed(99))
     data = torch.Generator().manual_seed(1)

