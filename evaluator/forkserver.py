@@ -7,6 +7,7 @@ trainer.
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import signal
 import socket
@@ -39,8 +40,14 @@ def main(engine_fd: int, parent: int) -> None:
         os._exit(0)
 
 
+_WARM = ("torch._dynamo", "evaluator.nursery", "evaluator.trainer", "evaluator.tasks.gpt")
+"""What trainers and candidates need. Left to itself, each candidate's first optimizer imports torch._dynamo."""
+
+
 def _warm_up() -> None:
-    """Import what trainers and candidates need, and keep the collector from touching the shared pages."""
+    """Import it all, and keep the collector from touching the shared pages."""
+    for module in _WARM:
+        importlib.import_module(module)
     gc.collect()
     gc.freeze()
 
