@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from population.rows import EstimateRow
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -77,6 +79,36 @@ class Listed(NamedTuple):
     n: int | None
 
 
+class OperatorTally(NamedTuple):
+    """What an operator has done in a run.
+
+    Attributes:
+        operator: Its name.
+        births: Programs it made.
+        failed: How many of them failed a trial.
+        improved: How many of the others have a lower mean than their main parent.
+    """
+
+    operator: str
+    births: int
+    failed: int
+    improved: int
+
+
+class IslandLeader(NamedTuple):
+    """The best program born on an island.
+
+    Attributes:
+        island: Index of the island.
+        members: Programs born there that have finished trials and no failed one.
+        leader: Estimate of the best of them.
+    """
+
+    island: int
+    members: int
+    leader: EstimateRow
+
+
 FAILED = "outcome NOT IN ('finished', 'lost')"
 """The condition of the index `trials_failed`, word for word."""
 
@@ -128,9 +160,7 @@ def listing_sql(
     joined = "programs p LEFT JOIN estimates e ON e.rung = :rung AND e.program = p.id"
     if not paged:
         return f"SELECT e.mean, p.id, {fields} FROM {joined} WHERE {where} ORDER BY p.id", wanted
-    page = (
-        f"SELECT p.id AS id FROM {joined} WHERE {where} ORDER BY {ORDERS[order]} LIMIT :limit OFFSET :offset"
-    )
+    page = f"SELECT p.id AS id FROM {joined} WHERE {where} ORDER BY {ORDERS[order]} LIMIT :limit OFFSET :offset"
     return (
         f"WITH page AS ({page}) SELECT e.mean, p.id, {fields} FROM page CROSS JOIN {joined} "
         f"WHERE p.id = page.id ORDER BY {ORDERS[order]}",
@@ -150,6 +180,24 @@ BEST = f"""
         AND NOT EXISTS (SELECT 1 FROM trials WHERE program = e.program AND rung = e.rung AND {FAILED})
         AND (NOT :seeds_only OR (SELECT operator FROM programs WHERE id = e.program) = 'seed')
     ORDER BY e.mean, e.program LIMIT :k"""
+
+TALLIES = f"""
+    SELECT p.operator, count(*), count(f.program),
+        coalesce(sum(e.n > 0 AND f.program IS NULL AND e.mean < m.mean), 0)
+    FROM programs p
+    LEFT JOIN (SELECT DISTINCT program FROM trials INDEXED BY trials_failed WHERE {FAILED}) f
+        ON f.program = p.id
+    LEFT JOIN estimates e ON e.rung = :rung AND e.program = p.id
+    LEFT JOIN parents a ON a.program = p.id AND a.position = 0
+    LEFT JOIN estimates m ON m.rung = :rung AND m.program = a.parent AND m.n > 0
+    WHERE p.birth IS NOT NULL GROUP BY p.operator"""
+
+LEADERS = f"""
+    SELECT p.island, count(*), p.id, e.rung, min(e.mean), e.sd, e.low, e.high, e.n
+    FROM programs p CROSS JOIN estimates e ON e.rung = :rung AND e.program = p.id AND e.n > 0
+    WHERE NOT EXISTS (SELECT 1 FROM trials INDEXED BY trials_failed WHERE program = p.id AND {FAILED})
+    GROUP BY p.island"""
+"""SQLite takes the columns beside a `min` from the row that has it."""
 
 ANCESTORS = """
     WITH RECURSIVE found(id) AS (

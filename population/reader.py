@@ -13,7 +13,7 @@ from typing import Any
 from population import codec, queries
 from population.database import Connection
 from population.errors import StoreError, UnknownProgramError
-from population.queries import Listed, Summary
+from population.queries import IslandLeader, Listed, OperatorTally, Summary
 from population.rows import EstimateRow, EventRow, ProgramRow, TrialRow
 
 _SELECT_PROGRAM = (
@@ -162,6 +162,15 @@ class Reader:
             for row in self._connection.rows(queries.BEST, {"rung": rung, "k": k, "seeds_only": seeds_only})
         ]
 
+    def tallies(self, rung: str = "proxy") -> list[OperatorTally]:
+        """What each operator has done, judged by the estimates on a rung; operators by name."""
+        return [OperatorTally._make(row) for row in self._connection.rows(queries.TALLIES, {"rung": rung})]
+
+    def leaders(self, rung: str = "proxy") -> list[IslandLeader]:
+        """The best program born on each island, by the estimates on a rung; islands in order."""
+        rows = self._connection.rows(queries.LEADERS, {"rung": rung})
+        return [IslandLeader(island, members, EstimateRow(*best)) for island, members, *best in rows]
+
     def listing(
         self,
         *,
@@ -252,16 +261,12 @@ class Reader:
 
     def _unknown(self, text: str) -> UnknownProgramError:
         """What to say when nothing goes by `text`."""
-        names = [
-            row[0] for row in self._connection.rows("SELECT DISTINCT name FROM programs WHERE name <> ''")
-        ]
+        names = [row[0] for row in self._connection.rows("SELECT DISTINCT name FROM programs WHERE name <> ''")]
         near = difflib.get_close_matches(text, names, n=4, cutoff=0.4)
         last = self._connection.one("SELECT max(id) FROM programs")
         highest = (last and last[0]) or 0
         if _is_id(text):
-            near += [
-                str(id) for id in self._ids("SELECT id FROM programs ORDER BY abs(id - ?) LIMIT 3", int(text))
-            ]
+            near += [str(id) for id in self._ids("SELECT id FROM programs ORDER BY abs(id - ?) LIMIT 3", int(text))]
         elif len(text) > 3:
             near += [f"{id}" for id in self._by_prefix(text[:3])[:3]]
         hint = f" Near matches: {', '.join(near)}." if near else ""

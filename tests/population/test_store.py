@@ -68,12 +68,8 @@ def empty(tmp_path_factory) -> Path:
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 number = st.floats(allow_nan=False)
 whole = st.integers(-(2**62), 2**62)
-json_data = st.recursive(
-    st.none() | st.booleans() | whole | number | text, lambda inner: st.lists(inner, max_size=3)
-)
-moves = st.lists(st.builds(Move, component=text, old=whole | number, new=whole | number), max_size=3).map(
-    tuple
-)
+json_data = st.recursive(st.none() | st.booleans() | whole | number | text, lambda inner: st.lists(inner, max_size=3))
+moves = st.lists(st.builds(Move, component=text, old=whole | number, new=whole | number), max_size=3).map(tuple)
 programs = st.builds(
     program,
     st.just(2),
@@ -595,7 +591,27 @@ def test_the_summary_counts(reported):
     assert summary.elapsed == reported.last_elapsed() == 18.0
 
 
+def test_operators_are_judged_by_what_became_of_their_programs(reported):
+    reported.append_program(program(5, parents=(2, 1), birth=3))
+    reported.append_program(program(6, parents=(1,), birth=4))
+    reported.put_estimates([estimate(5, 2.1), estimate(6, 2.05)])
+    tallies = reported.tallies()
+    assert [row.operator for row in tallies] == ["crossover", "perturb"]
+    assert (tallies[0].births, tallies[0].failed, tallies[0].improved) == (1, 0, 0)
+    assert (tallies[1].births, tallies[1].failed, tallies[1].improved) == (3, 1, 1)
+
+
+def test_the_leader_of_an_island_failed_nothing(reported):
+    leaders = reported.leaders()
+    assert [(row.island, row.members, row.leader) for row in leaders] == [
+        (0, 1, estimate(1, 2.0)),
+        (1, 1, estimate(2, 2.2)),
+    ]
+    assert [row.leader.mean for row in reported.leaders("confirm")] == [1.5]
+
+
 def test_an_empty_run_has_reports_too(store):
+    assert (store.tallies(), store.leaders()) == ([], [])
     assert store.last_elapsed() == 0.0
     assert store.summary().outcomes == {}
     assert list(store.listing()) == []
@@ -643,15 +659,11 @@ def test_the_listing_is_sorted_filtered_and_paged(reported, asked, ids):
     assert [row.id for row in reported.listing(**asked)] == ids
 
 
-@pytest.mark.parametrize(
-    "asked", [{}, {"order": "newest"}, {"order": "id"}, {"limit": 3}, {"outcome": "finished"}]
-)
+@pytest.mark.parametrize("asked", [{}, {"order": "newest"}, {"order": "id"}, {"limit": 3}, {"outcome": "finished"}])
 def test_the_listing_in_json_says_the_same(reported, asked):
     plain = list(reported.listing(**asked))
     parsed = [Listed(**{**json.loads(line), "high": None}) for line in reported.listing_json(**asked)]
-    assert [row._replace(parents=tuple(row.parents)) for row in parsed] == [
-        row._replace(high=None) for row in plain
-    ]
+    assert [row._replace(parents=tuple(row.parents)) for row in parsed] == [row._replace(high=None) for row in plain]
 
 
 def test_an_unknown_order_is_refused(store):
