@@ -1,7 +1,7 @@
 """Tune every seed program with the same number of proxy trials, by the same method.
 
-    python benchmarks/tune_seed_programs.py --jobs 2
-    python benchmarks/tune_seed_programs.py --jobs 2 --write      # put the result into seed_programs/
+    python -m benchmarks.tune_seed_programs --jobs 2
+    python -m benchmarks.tune_seed_programs --jobs 2 --write      # put the result into seed_programs/
 
 The method, per program: points spread evenly over a box around the values as written (a Sobol sequence,
 Bousquet 2017 <https://arxiv.org/abs/1706.03200>), then rounds of the cross-entropy method (de Boer 2005
@@ -288,7 +288,7 @@ def main() -> None:
             if options.write:
                 path.write_text(with_values(source, winner[0].values))
         steps = f"{options.rung} rung, {bench.rung.train_steps} steps"
-    command = "python benchmarks/tune_seed_programs.py " + " ".join(sys.argv[1:])
+    command = "python -m benchmarks.tune_seed_programs " + " ".join(sys.argv[1:])
     (options.out / "tune_seed_programs.md").write_text(report(rows, steps, command))
 
 
