@@ -73,8 +73,8 @@ def main() -> None:
     rng = random.Random(20261122)
     folder = Path(tempfile.mkdtemp(prefix="evolve-kill-"))
     database = folder / "run" / "population.db"
-    start = [sys.executable, "-m", "evolve", "start", "--run", str(folder / "run"), "--budget-trials", "1000000", "--quiet"]
-    resume = [sys.executable, "-m", "evolve", "resume", "--run", str(folder / "run"), "--budget-trials", "1000000", "--quiet"]
+    options = ["--run", str(folder / "run"), "--budget-trials", "1000000", "--quiet"]
+    start, resume = ([sys.executable, "-m", "evolve", verb, *options] for verb in ("start", "resume"))
     lost = survivors = failed_resumes = 0
     slowest = 0.0
     command = start
@@ -102,7 +102,8 @@ def main() -> None:
         missing = [id for id, row in acknowledged.items() if after.get(id) != row]
         lost += len(missing)
         survivors += len(left)
-        print(f"kill {number}: {len(members)} processes, {len(after)} trials, lost {len(missing)}, alive {len(left)}", flush=True)
+        counts = f"{len(members)} processes, {len(after)} trials, lost {len(missing)}, alive {len(left)}"
+        print(f"kill {number}: {counts}", flush=True)
         if database.exists():
             command = resume
     check = sqlite3.connect(database).execute("pragma integrity_check").fetchone()[0]

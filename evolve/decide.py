@@ -77,9 +77,7 @@ class Vary:
 Action = Run | Plan | Migrate | Vary
 
 
-def next_action(
-    state: State, in_flight: Set[Planned], spent: Spent, budget: Budget, may_vary: bool
-) -> Action | None:
+def next_action(state: State, in_flight: Set[Planned], spent: Spent, budget: Budget, may_vary: bool) -> Action | None:
     """What to begin now that a slot is free; None to wait, or to end when nothing is under way.
 
     Args:

@@ -282,7 +282,8 @@ class Engine:
         if now is None or now == self.state.best:
             return
         best, seed, gain = standing(self.state)
-        assert best is not None and seed is not None
+        assert best is not None
+        assert seed is not None
         data: dict[str, Any] = {"best": best.id, "best_seed": seed.id, "rung": best.estimate.rung}
         for name, at in (("best", best.estimate), ("best_seed", seed.estimate)):
             data |= {f"{name}_mean": at.mean, f"{name}_sd": at.sd, f"{name}_n": at.n}

@@ -35,9 +35,7 @@ class NamedGenome:
 def shipped() -> tuple[NamedGenome, ...]:
     """The seed programs of the package, by name."""
     folder = importlib.resources.files("seed_programs")
-    files = sorted(
-        (item for item in folder.iterdir() if item.name.endswith(".py")), key=lambda item: item.name
-    )
+    files = sorted((item for item in folder.iterdir() if item.name.endswith(".py")), key=lambda item: item.name)
     return tuple(
         _named(item.name.removesuffix(".py"), item.read_text(encoding="utf-8"))
         for item in files

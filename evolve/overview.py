@@ -37,9 +37,7 @@ def overview(store: Store) -> Progress:
             improved[line.operator] += line.mean < means.get(line.parents[0], float("-inf"))
         members[line.island] += 1
         if line.island not in leaders or line.mean < leaders[line.island].mean:
-            leaders[line.island] = EstimateRow(
-                line.id, "proxy", line.mean, line.sd, line.low, line.high, line.n
-            )
+            leaders[line.island] = EstimateRow(line.id, "proxy", line.mean, line.sd, line.low, line.high, line.n)
     return Progress(
         elapsed=summary.elapsed,
         births=summary.births,

@@ -1,4 +1,4 @@
-"""Promotion: a program against the best seed program at the full rung, on fresh rng_seeds and a text no search has seen.
+"""Promotion: a program against the best seed program at the full rung, on fresh rng_seeds and unseen text.
 
 The plan (who, against whom, which rng_seeds) is written before the first run and never changed: promoting again goes on
 with it. Every run is reported; a failed one makes the verdict "not shown". This module must not choose whom to promote.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from importlib.metadata import version
-from pathlib import Path
 
 from evaluator.pool import Evaluator
-from evaluator.tasks import get_task
+from evaluator.tasks.base import Task
 from evolve.budget import Budget
 from evolve.config import Config
 from evolve.engine import Engine, replay
@@ -23,13 +22,12 @@ from population.store import Store
 SEARCH_RUNGS = ("smoke", "proxy", "confirm")
 
 
-def create(run: Run, config: Config, seeds: tuple[NamedGenome, ...]) -> None:
+def create(run: Run, config: Config, task: Task, seeds: tuple[NamedGenome, ...]) -> None:
     """Make the database of a new run.
 
     The seed programs stand in its configuration, so that a run killed before its first row can be resumed all the same.
     """
     named = [{"name": genome.name, "source": genome.source, "digest": genome.digest} for genome in seeds]
-    task = get_task(config.task, Path(config.text) if config.text else None)
     settings = config.as_dict() | {
         "seed_programs": named,
         "versions": {name: version(name) for name in ("evolve-optimizers", "torch")},
@@ -38,20 +36,27 @@ def create(run: Run, config: Config, seeds: tuple[NamedGenome, ...]) -> None:
     Store.create(run.database, settings).close()
 
 
-def search(run: Run, budget: Budget, jobs: int, view: ProgressView) -> State:
+def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView) -> State:
     """Search until the budget is spent; the caller holds the run's lock.
+
+    Args:
+        run: An existing run.
+        task: The task of its configuration.
+        budget: When to stop.
+        jobs: Trials at once.
+        view: Shows how it goes.
 
     Returns:
         What the run knows at the end.
 
     Raises:
         StoreError: The database cannot be used.
+        EvaluatorError: Trials cannot be run here.
         EngineError: The run cannot go on.
     """
     with ExitStack() as stack:
         store = stack.enter_context(Store.open(run.database, write=True))
         config = Config.from_dict(store.run)
-        task = get_task(config.task, Path(config.text) if config.text else None)
         rungs = {name: task.rung(name) for name in SEARCH_RUNGS}
         evaluator = stack.enter_context(Evaluator(task, jobs))  # warms up while the rows are replayed
         worker = stack.enter_context(VariationWorker(config.rng_seed))

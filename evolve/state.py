@@ -203,9 +203,7 @@ class State:
         known.values[(row.rung, row.rng_seed)] = row.value
         if row.rung == "smoke":
             known.measures = row.measures
-            self._plan(
-                row.program, "proxy", FIRST_CHILD_TRIALS if known.parent is not None else FIRST_SEED_TRIALS
-            )
+            self._plan(row.program, "proxy", FIRST_CHILD_TRIALS if known.parent is not None else FIRST_SEED_TRIALS)
             return
         self.estimates[row.rung].add_trial(row.program, row.rng_seed, row.value)
         if known.complete(row.rung):
@@ -230,7 +228,6 @@ class State:
 
     def _enter(self, known: Known) -> None:
         """All first proxy trials have finished: learn from it and offer it to the archives."""
-        mean = self.mean(known.id)
         known.improved = False
         if known.parent is not None:
             known.improved = self.estimates["proxy"].difference(known.id, known.parent).mean < 0
@@ -247,9 +244,7 @@ class State:
         """Parent's value minus the child's, mean over the proxy rng_seeds that both have."""
         assert known.parent is not None
         before = self.programs[known.parent].values
-        shared = [
-            before[key] - value for key, value in known.values.items() if key[0] == "proxy" and key in before
-        ]
+        shared = [before[key] - value for key, value in known.values.items() if key[0] == "proxy" and key in before]
         return sum(shared) / len(shared) if shared else None
 
     def _on_event(self, row: EventRow) -> None:

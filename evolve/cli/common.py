@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from evaluator.tasks.base import Task
     from evolve.run import Run
     from population.store import Store
 
@@ -46,9 +47,23 @@ def clear_errors(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def fail(message: str) -> click.UsageError:
-    """An error with exit code 2; raise it."""
-    return click.UsageError(message)
+def load_task(name: str, text: Path | None) -> Task:
+    """The task of that name, its text read.
+
+    Raises:
+        click.UsageError: There is no such task, or the text will not do.
+    """
+    from evaluator.tasks import TASKS, get_task
+    from evaluator.tasks.text import TextError
+
+    if name not in TASKS:
+        raise click.UsageError(f"--task: expected {', '.join(TASKS)}; got {name}")
+    task = get_task(name, text)
+    try:
+        task.data_digest()
+    except TextError as error:
+        raise click.UsageError(str(error)) from error
+    return task
 
 
 def print_json(value: Any) -> None:

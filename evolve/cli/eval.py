@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from evolve.cli.common import clear_errors, json_option, print_json
+from evolve.cli.common import clear_errors, json_option, load_task, print_json
 from evolve.cli.search_options import jobs_option
 
 
@@ -23,7 +23,11 @@ from evolve.cli.search_options import jobs_option
     help="How far to train.",
 )
 @click.option(
-    "--rng-seed", "rng_seeds", type=click.IntRange(0), multiple=True, help="May be given several times; 0 by default."
+    "--rng-seed",
+    "rng_seeds",
+    type=click.IntRange(0),
+    multiple=True,
+    help="May be given several times; 0 by default.",
 )
 @jobs_option
 @json_option
@@ -37,14 +41,11 @@ def command(
     """
     from evaluator.pool import Evaluator
     from evaluator.records import Outcome, Trial, TrialRequest
-    from evaluator.tasks import TASKS, get_task
     from evolve.genomes import read
     from evolve.views.numbers import value
 
-    if task not in TASKS:
-        raise click.UsageError(f"--task: expected {', '.join(TASKS)}; got {task}")
     genome = read(file)
-    chosen = get_task(task, text.resolve() if text else None)
+    chosen = load_task(task, text.resolve() if text else None)
     seeds = tuple(dict.fromkeys(rng_seeds)) or (0,)
     found: dict[int, Trial] = {}
     with Evaluator(chosen, min(jobs, len(seeds))) as evaluator:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evolve.cli.common import clear_errors, json_option, print_json, run_option
+from evolve.cli.common import clear_errors, json_option, load_task, print_json, run_option
 from evolve.cli.search_options import jobs_option
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ def command(program: str, jobs: int, folder: Path | None, as_json: bool) -> None
     from dataclasses import asdict
 
     from evaluator.pool import Evaluator
-    from evaluator.tasks import get_task
     from evolve.config import Config
     from evolve.promotion import PromotionError, carry_out, lines, plan
     from evolve.run import find_run
@@ -45,7 +44,7 @@ def command(program: str, jobs: int, folder: Path | None, as_json: bool) -> None
     with run.lock(), Store.open(run.database, write=True) as store:
         id = store.resolve(program)
         config = Config.from_dict(store.run)
-        task = get_task(config.task, Path(config.text) if config.text else None)
+        task = load_task(config.task, Path(config.text) if config.text else None)
         rung = task.promotion_rung()
 
         def tell(row: TrialRow) -> None:

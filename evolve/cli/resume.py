@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evolve.cli.common import clear_errors, run_option
+from evolve.cli.common import clear_errors, load_task, run_option
 from evolve.cli.search_options import go, search_options
 
 
@@ -28,6 +28,7 @@ def command(
     of running time, or five more when those are over.
     """
     from evolve.budget import DEFAULT_SECONDS, Budget
+    from evolve.config import Config
     from evolve.run import find_run
     from population.store import Store
 
@@ -35,7 +36,9 @@ def command(
     with run.lock():
         with Store.open(run.database, write=True) as store:
             elapsed = store.last_elapsed()
+            config = Config.from_dict(store.run)
+        task = load_task(config.task, Path(config.text) if config.text else None)
         budget = Budget.of(budget_time, budget_births, budget_trials)
         if (budget_time, budget_births, budget_trials) == (None, None, None) and elapsed >= DEFAULT_SECONDS:
             budget = Budget(seconds=elapsed + DEFAULT_SECONDS)
-        go(run, budget, jobs, quiet)
+        go(run, task, budget, jobs, quiet)

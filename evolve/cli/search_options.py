@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from evaluator.tasks.base import Task
     from evolve.budget import Budget
     from evolve.run import Run
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType):  # type: ignore[type-arg]
     """A positive duration: 90s, 5m, 1.5h."""
 
     name = "duration"
@@ -41,12 +42,12 @@ jobs_option = click.option(
 
 def search_options(function: Callable[..., None]) -> Callable[..., None]:
     """Budgets, jobs and quiet."""
-    options = (
+    options: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         click.option(
             "--budget-time",
             type=Duration(),
             metavar="5m",
-            help="Stop after this much running time, all processes of the run counted. Five minutes when no budget is given.",
+            help="Stop after this much running time, all processes of the run counted. Five minutes without a budget.",
         ),
         click.option("--budget-births", type=click.IntRange(1), metavar="N", help="Stop after N births."),
         click.option("--budget-trials", type=click.IntRange(1), metavar="N", help="Stop after N trials."),
@@ -58,19 +59,20 @@ def search_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def go(run: Run, budget: Budget, jobs: int, quiet: bool) -> None:
+def go(run: Run, task: Task, budget: Budget, jobs: int, quiet: bool) -> None:
     """Search in this terminal and say how it ended. The caller holds the run's lock."""
+    from evaluator.pool import EvaluatorError
     from evolve.engine import EngineError
     from evolve.report import standing
     from evolve.session import search
-    from evolve.views.live import progress_view
+    from evolve.views.live import ProgressView, progress_view
     from evolve.views.numbers import interval, value
     from evolve.views.silent import Silent
 
-    view = Silent() if quiet else progress_view(click.get_text_stream("stdout").isatty())
+    view: ProgressView = Silent() if quiet else progress_view(click.get_text_stream("stdout").isatty())
     try:
-        state = search(run, budget, jobs, view)
-    except EngineError as error:
+        state = search(run, task, budget, jobs, view)
+    except (EngineError, EvaluatorError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo(f"stopped at once; go on with: evolve resume --run {run.folder}", err=True)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from evolve.cli.common import clear_errors, json_option, print_json, run_option
+
+if TYPE_CHECKING:
+    from population.rows import EstimateRow
 
 
 @click.command("seeds")
@@ -22,7 +26,7 @@ def command(folder: Path | None, as_json: bool) -> None:
     from population.store import Store
 
     genomes = shipped()
-    estimates = {}
+    estimates: dict[str, EstimateRow] = {}
     try:
         run = find_run(folder)
     except RunError:
@@ -33,7 +37,7 @@ def command(folder: Path | None, as_json: bool) -> None:
             for genome in genomes:
                 row = store.by_digest(genome.digest)
                 if row is not None:
-                    estimates |= {genome.name: at for at in store.estimates("proxy", row.id)}
+                    estimates.update((genome.name, at) for at in store.estimates("proxy", row.id))
     if as_json:
         print_json(
             [

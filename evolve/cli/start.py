@@ -6,14 +6,12 @@ from pathlib import Path
 
 import click
 
-from evolve.cli.common import clear_errors
+from evolve.cli.common import clear_errors, load_task
 from evolve.cli.search_options import go, search_options
 
 
 @click.command("start")
-@click.option(
-    "--islands", type=click.IntRange(1, 64), default=4, show_default=True, help="Number of islands."
-)
+@click.option("--islands", type=click.IntRange(1, 64), default=4, show_default=True, help="Number of islands.")
 @click.option("--task", default="charlm", show_default=True, help="What the optimizers are scored on.")
 @click.option(
     "--text",
@@ -29,9 +27,7 @@ from evolve.cli.search_options import go, search_options
     help="Begin with these genomes instead of the seed programs; may be given several times.",
 )
 @click.option("--join", is_flag=True, help="With --from: begin with these and the seed programs.")
-@click.option(
-    "--rng-seed", type=int, default=0, show_default=True, help="Seed of all the search's randomness."
-)
+@click.option("--rng-seed", type=int, default=0, show_default=True, help="Seed of all the search's randomness.")
 @click.option(
     "--pressure",
     type=click.FloatRange(0, 20),
@@ -74,7 +70,6 @@ def command(
 
     The first Ctrl-C lets the running trials finish, a second one stops at once; `evolve resume` goes on either way.
     """
-    from evaluator.tasks import TASKS, get_task
     from evolve.budget import Budget
     from evolve.config import Config
     from evolve.genomes import from_paths, shipped
@@ -83,17 +78,14 @@ def command(
     from evolve.session import create
 
     names = tuple(dict.fromkeys(name.strip() for name in operators.split(",") if name.strip()))
-    for given, known, what in ((names, PARENTS, "--operators"), ((task,), TASKS, "--task")):
-        wrong = [name for name in given if name not in known]
-        if wrong or not given:
-            raise click.UsageError(
-                f"{what}: expected {', '.join(known)}; got {', '.join(wrong) or 'nothing'}"
-            )
+    wrong = [name for name in names if name not in PARENTS]
+    if wrong or not names:
+        raise click.UsageError(f"--operators: expected {', '.join(PARENTS)}; got {', '.join(wrong) or 'nothing'}")
     if join and not paths:
         raise click.UsageError("--join goes with --from: it adds those genomes to the seed programs")
     if text is not None:
         text = text.resolve()
-    get_task(task, text)  # a text that will not do is told before a folder is made
+    problem = load_task(task, text)  # what will not do is told before a folder is made
     seeds = from_paths(paths)
     if join or not paths:
         seeds += tuple(seed for seed in shipped() if seed.digest not in {genome.digest for genome in seeds})
@@ -101,6 +93,6 @@ def command(
     config = Config(task, str(text) if text else None, islands, rng_seed, pressure, names)
     run = new_run(folder)
     with run.lock():
-        create(run, config, seeds)
+        create(run, config, problem, seeds)
         click.echo(f"run {run.folder}: {len(seeds)} seed programs, {islands} islands, {jobs} trials at once")
-        go(run, budget, jobs, quiet)
+        go(run, problem, budget, jobs, quiet)

@@ -18,7 +18,7 @@ RUNGS = {
     "confirm": Rung("confirm", 300, 100, 1000, 3, "validation", Limits(1.0, 1.0)),
 }
 
-GENOME = '''
+GENOME = """
 LR = {lr}
 BETA = {beta}
 WARMUP_FRACTION = 0.1
@@ -27,7 +27,7 @@ INIT_SCALE = 0.5
 
 def recipe(model, train_steps):
     return dict(lr=LR, beta=BETA, warmup=WARMUP_FRACTION, scale=INIT_SCALE)
-'''
+"""
 
 
 def genome(lr: float = 0.1, beta: float = 0.9) -> str:
@@ -102,7 +102,10 @@ class SimulatedRunner:
         measures = {}
         if rung.name == "smoke":
             digest = hashlib.sha256(request.digest.encode()).digest()
-            measures = {"state_bytes_per_parameter": 4.0 * (digest[0] % 4), "effective_rank": (digest[1] + 1) / 256}
+            measures = {
+                "state_bytes_per_parameter": 4.0 * (digest[0] % 4),
+                "effective_rank": (digest[1] + 1) / 256,
+            }
         return Trial(*about, Outcome.FINISHED, value, measures=measures, curve=((0, 5.0), (rung.train_steps, value)))
 
 

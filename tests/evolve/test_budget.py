@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from evolve.budget import DEFAULT_SECONDS, Budget, Spent, seconds_from_text
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("90s", 90), ("5m", 300), ("1.5h", 5400), (" 2d ", 172800)]
-)
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("5m", 300), ("1.5h", 5400), (" 2d ", 172800)])
 def test_durations(text, seconds):
     assert seconds_from_text(text) == seconds
 

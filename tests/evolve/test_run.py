@@ -47,7 +47,7 @@ def test_errors_say_what_to_do(tmp_path):
     with pytest.raises(RunError, match="not an empty folder"):
         new_run(full)
     (tmp_path / "file").touch()
-    with pytest.raises(RunError, match="cannot make|not an empty folder"):
+    with pytest.raises(RunError, match="cannot make"):
         new_run(tmp_path / "file" / "under")
 
 
@@ -55,7 +55,7 @@ def test_one_writer_at_a_time():
     run = new_run(None)
     with run.lock():
         assert is_live(run)
-        with pytest.raises(RunError, match=f"live run .process {os.getpid()}"), run.lock():
+        with pytest.raises(RunError, match=rf"live run .process {os.getpid()}"), run.lock():
             pass
     assert not is_live(run)
     with run.lock():

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from evolve.cli import COMMANDS, main
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import test_engine  # noqa: E402  the small run is made there
+import test_engine  # the small run is made there
 
 
 @pytest.fixture(scope="session")
@@ -166,14 +166,13 @@ def test_a_corrupt_and_a_newer_database_are_told_apart(run):
     import sqlite3
 
     connection = sqlite3.connect(run / "population.db")
-    table = [name for (name,) in connection.execute("select name from sqlite_master") if "migrations" in name][0]
+    names = (name for (name,) in connection.execute("select name from sqlite_master"))
+    table = next(name for name in names if "migrations" in name)
     columns = [row[1] for row in connection.execute(f"pragma table_info({table})")]
     values = {"migration_set": "evolve", "name": "9999_from_the_future", "applied_at": "2099-01-01"}
     names = [column for column in columns if column in values]
     marks = ", ".join("?" for _ in names)
-    connection.execute(
-        f"insert into {table} ({', '.join(names)}) values ({marks})", [values[name] for name in names]
-    )
+    connection.execute(f"insert into {table} ({', '.join(names)}) values ({marks})", [values[name] for name in names])
     connection.commit()
     connection.close()
     newer = evolve("status", "--run", run)
