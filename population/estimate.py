@@ -24,7 +24,7 @@ from population.noise import Noise, guess
 WINDOW = 1000
 """Programs looked at by a refit: the most recent ones with trials."""
 
-GROWTH = 1.4
+GROWTH = 1.5
 """Refits happen when the number of trials has grown by this factor, so that they cost a constant share."""
 
 CACHED_STATES = 4096
@@ -263,7 +263,7 @@ class Estimates:
 
     def _refit(self) -> None:
         window = self._tested[-WINDOW:]
-        for _ in range(3 if len(window) <= 150 else 1):
+        for _ in range(2 if len(window) <= 150 else 1):
             seen = [Evidence(node.operator, node.parent is None, self._posterior(node)) for node in window]
             self._noise, self._effects = refit(self.noise(), seen)
             self._states.clear()

@@ -6,6 +6,7 @@ that share rng_seeds and ancestors are not counted twice. This module must not k
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ import numpy as np
 from population.effects import PRIOR, fit
 from population.kinship import Posterior
 from population.mixture import Floats
-from population.noise import Noise, guess
+from population.noise import SCALES, Noise, guess
 
 _PRIOR_CONTRASTS = 2.0
 _PRIOR_PROGRAMS = 12.0
@@ -44,31 +45,58 @@ def refit(noise: Noise, seen: Sequence[Evidence]) -> tuple[Noise, dict[str, Floa
         seen: Programs with at least one trial each.
     """
     weak = guess(1.0)
-    squares, contrasts = 0.0, 0
-    scales = _PRIOR_PROGRAMS * weak.scales
-    kept = _PRIOR_PROGRAMS * weak.kept
+    shared = own = float(_PRIOR_CONTRASTS)
+    counted = 0
     outliers, trials = _PRIOR_TRIALS * weak.outliers, _PRIOR_TRIALS
     for program in seen:
         shares = program.posterior.shares()
         outliers += shares.outliers
         trials += shares.n
         if shares.n > 1:
-            squares += shares.squares
-            contrasts += shares.n - 1
-            scales = scales + shares.scales
-            if not program.founder:
-                kept = kept + shares.kept
-    ratio = (squares + _PRIOR_CONTRASTS) / (contrasts + _PRIOR_CONTRASTS)
+            counted += shares.n
+            shared += shares.shared
+            own += shares.own
+    telling = [program for program in seen if len(program.posterior._index)>1]
+    if telling:
+        scales, inherited, kept = _classes(noise, telling)
+    else: scales, inherited, kept = noise.scales, noise.inherited, noise.kept
+    shared_var = (1.0 - noise.own) * shared / (counted + _PRIOR_CONTRASTS)
+    own_var = noise.own * own / (counted + _PRIOR_CONTRASTS)
     better = replace(
         noise,
-        sd=noise.sd * float(np.sqrt(ratio)),
-        scales=scales / scales.sum(),
-        kept=kept / kept.sum(),
+        sd=noise.sd * math.exp(float(scales @ np.log(SCALES))),
+        own=min(max(own_var / (shared_var + own_var), 1e-3), 0.999),
+        scales=scales,
+        inherited=inherited,
+        kept=kept,
         outliers=outliers / trials,
-        contrasts=contrasts,
+        contrasts=counted,
     )
     edges = [program for program in seen if not program.founder]
     if not edges:
         return better, {"": PRIOR}
     likelihoods = np.array([program.posterior.effect_likelihood for program in edges])
     return better, fit(likelihoods, [program.operator for program in edges])
+
+
+def _classes(noise, seen, rounds=40):
+    weak = guess(1.0)
+    scales, inherited, kept = noise.scales, noise.inherited, noise.kept
+    likelihood = np.array([program.posterior.class_likelihood for program in seen])
+    parent = np.array([program.posterior.parent_scale for program in seen])
+    founder = np.array([program.founder for program in seen])
+    for _ in range(rounds):
+        old = np.where(founder[:, None], 0.0, inherited * parent)
+        new = np.where(founder[:, None], scales, (1 - inherited) * scales)
+        joint = likelihood * (old + new)[:, :, None] * kept
+        joint /= joint.sum(axis=(1, 2), keepdims=True)
+        by_scale = joint.sum(axis=2)
+        by_kept = joint[~founder].sum(axis=(0, 1))
+        fresh = by_scale * new / (old + new)
+        a = fresh.sum(axis=0) + _PRIOR_PROGRAMS * weak.scales
+        scales = a / a.sum()
+        edges = (~founder).sum()
+        inherited = (edges - fresh[~founder].sum() + _PRIOR_PROGRAMS * weak.inherited) / (edges + _PRIOR_PROGRAMS)
+        b = by_kept + _PRIOR_PROGRAMS * weak.kept
+        kept = b / b.sum()
+    return scales, float(inherited), kept

@@ -15,6 +15,7 @@ must not know ids, operators' names or when anything is computed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -55,16 +56,15 @@ class Shares:
 
     Attributes:
         n: Its rng_seeds.
-        squares: Expected sum of squared standardized contrasts among its trials; n - 1 if the sd is right.
-        scales: Shape (5,): probability of each of `SCALES`.
-        kept: Shape (4,): probability of each of `KEPT`.
+        shared: Expected sum over its trials of (fresh part of the rng_seed effect)**2 over its variance; n if
+            the shared noise is right.
+        own: The same for the noise that no relative shares.
         outliers: Expected number of outliers.
     """
 
     n: int
-    squares: float
-    scales: Floats
-    kept: Floats
+    shared: float
+    own: float
     outliers: float
 
 
@@ -92,11 +92,10 @@ class Posterior:
         new = tuple(seed for seed in rng_seeds if seed not in parent.rng_seeds)
         self.rng_seeds = parent.rng_seeds + new
         self._index = np.array([1 + self.rng_seeds.index(seed) for seed in rng_seeds], dtype=np.intp)
-        self._mean, self._cov = _propagated(parent, len(new), noise)
+        self._mean, self._cov, self._fresh = _propagated(parent, len(new), noise)
+        self._own = (noise.sd * _SCALES) ** 2 * noise.own
         inverse, log_det, prior = self._hypotheses(parent, noise, values)
-        hypotheses = len(prior) // len(_KEPT)
-        self._class = np.repeat(np.arange(len(_KEPT)), hypotheses)
-        self._suspected = np.arange(len(prior)) % hypotheses > 0
+        self._class = _class_of(len(prior) // len(_KEPT))
         residual = (values - self._mean[:, :1] - self._mean[:, self._index])[self._class]
         self._inverse = inverse
         self._by_one = inverse.sum(axis=2)
@@ -104,7 +103,6 @@ class Posterior:
         precision = self._by_one.sum(axis=1)
         pull = self._by_residual.sum(axis=1)
         quadratic = (residual * self._by_residual).sum(axis=1)
-        self._contrast = quadratic - pull**2 / np.maximum(precision, 1e-300)
 
         # Integrating delta ~ N(m, v) out of N(residual; delta, covariance) leaves these scalars.
         widened = 1.0 + precision[:, None] * effect.variances
@@ -115,6 +113,9 @@ class Posterior:
         joint = np.exp(log_joint - log_joint.max())
         self.effect_likelihood = joint.sum(axis=0)
         joint *= effect.weights
+        by_class = joint.sum(axis=1).reshape(len(_KEPT), -1).sum(axis=1) / prior.reshape(len(_KEPT), -1).sum(axis=1)
+        self.class_likelihood = by_class.reshape(len(SCALES), len(KEPT))
+        self.parent_scale = parent.scale
         self._weights = joint / joint.sum()
         self._base = self._weights.sum(axis=1)
         self._delta_mean = toward / widened
@@ -130,13 +131,11 @@ class Posterior:
         cross = self._cov[:, 0, index]
         total = self._cov[:, :1, :1] + cross[:, :, None] + cross[:, None, :]
         total = total + self._cov[:, index[:, None], index]
-        unit = (noise.sd * _SCALES) ** 2
-        total[:, np.arange(n), np.arange(n)] += (unit * noise.own)[:, None]
-        plain = np.linalg.inv(total)
-        _, log_det = np.linalg.slogdet(total)
+        total[:, np.arange(n), np.arange(n)] += self._own[:, None]
+        plain, log_det = _inverted(total)
 
         suspects = _farthest(values)
-        extra = (unit * OUTLIER_SD**2)[:, None]
+        extra = ((OUTLIER_SD * noise.sd * _SCALES) ** 2)[:, None]
         widened = 1.0 + extra * plain[:, suspects, suspects]
         columns = plain[:, suspects, :]
         change = columns[:, :, :, None] * columns[:, :, None, :] * (extra / widened)[:, :, None, None]
@@ -178,12 +177,18 @@ class Posterior:
     def shares(self) -> Shares:
         """What this program says about the noise."""
         by_class = self._base.reshape(len(_KEPT), -1).sum(axis=1).reshape(len(SCALES), len(KEPT))
+        own, fresh = self._own[self._class], self._fresh[self._class][:, self._index - 1]
+        delta = (self._weights * self._delta_mean).sum(axis=1) / np.maximum(self._base, 1e-300)
+        spread = self._delta_var + (self._delta_mean - delta[:, None]) ** 2
+        delta_var = (self._weights * spread).sum(axis=1) / np.maximum(self._base, 1e-300)
+        score = self._by_residual - self._by_one * delta[:, None]
+        known = np.diagonal(self._inverse, axis1=1, axis2=2) - self._by_one**2 * delta_var[:, None]
+        surprise = score**2 - known
         return Shares(
             n=len(self._index),
-            squares=float(self._base @ self._contrast),
-            scales=by_class.sum(axis=1),
-            kept=by_class.sum(axis=0),
-            outliers=float(self._base[self._suspected].sum()),
+            shared=float(self._base @ (1.0 + fresh * surprise).sum(axis=1)),
+            own=float(self._base @ (1.0 + own[:, None] * surprise).sum(axis=1)),
+            outliers=float(self._base.reshape(len(_KEPT), -1)[:, 1:].sum()),
         )
 
     def state(self) -> State:
@@ -210,6 +215,19 @@ class Posterior:
         return State(self.rng_seeds, mean, 0.5 * (total + total.T), by_class.sum(axis=1))
 
 
+@cache
+def _class_of(hypotheses: int) -> npt.NDArray[np.intp]:
+    """Class of each hypothesis, that many to a class."""
+    return np.repeat(np.arange(len(_KEPT)), hypotheses)
+
+
+def _inverted(matrices: Floats) -> tuple[Floats, Floats]:
+    """Inverses and log determinants of positive definite matrices, shape (classes, n, n)."""
+    if matrices.shape[1] == 1:
+        return 1.0 / matrices, np.log(matrices[:, 0, 0])
+    return np.linalg.inv(matrices), np.linalg.slogdet(matrices)[1]
+
+
 def _farthest(values: Floats) -> npt.NDArray[np.intp]:
     """Which trials to suspect: all of a few, of many those farthest from the median."""
     n = len(values)
@@ -218,7 +236,7 @@ def _farthest(values: Floats) -> npt.NDArray[np.intp]:
     return np.argsort(-np.abs(values - np.sort(values)[n // 2]), kind="stable")[:MAX_SUSPECTS]
 
 
-def _propagated(parent: State, new: int, noise: Noise) -> tuple[Floats, Floats]:
+def _propagated(parent: State, new: int, noise: Noise) -> tuple[Floats, Floats, Floats]:
     """The child's state before its own trials and without its effect, per class.
 
     Args:
@@ -227,7 +245,8 @@ def _propagated(parent: State, new: int, noise: Noise) -> tuple[Floats, Floats]:
         noise: Noise parameters.
 
     Returns:
-        Mean and covariance, shapes (classes, m) and (classes, m, m).
+        Mean and covariance, shapes (classes, m) and (classes, m, m), and the part of each rng_seed effect's
+        variance that the parent does not explain, shape (classes, d + new).
     """
     d = len(parent.rng_seeds)
     size = len(parent.mean) + new
@@ -239,7 +258,9 @@ def _propagated(parent: State, new: int, noise: Noise) -> tuple[Floats, Floats]:
     cov = np.zeros((len(_KEPT), size, size))
     cov[:, old[:, None], old] = parent.cov * factor[:, :, None] * factor[:, None, :]
     shared = (noise.sd * _SCALES) ** 2 * (1.0 - noise.own)
-    kept, fresh = np.arange(1, 1 + d), np.arange(1 + d, 1 + d + new)
-    cov[:, kept, kept] += (shared * (1.0 - _KEPT**2))[:, None]
-    cov[:, fresh, fresh] = shared[:, None]
-    return mean, cov
+    fresh = np.concatenate(
+        [np.repeat((shared * (1.0 - _KEPT**2))[:, None], d, axis=1), np.repeat(shared[:, None], new, axis=1)], axis=1
+    )
+    where = np.arange(1, 1 + d + new)
+    cov[:, where, where] += fresh
+    return mean, cov, fresh

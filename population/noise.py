@@ -20,7 +20,7 @@ from population.mixture import Floats
 SCALES: Floats = np.array([0.4, 0.65, 1.0, 1.55, 2.4])
 """A program's noise sd over the typical one."""
 
-KEPT: Floats = np.array([0.98, 0.9, 0.7, 0.0])
+KEPT: Floats = np.array([0.99, 0.93, 0.75, 0.0])
 """Correlation of a child's shared rng_seed effects with its parent's."""
 
 OUTLIER_SD = 6.0
