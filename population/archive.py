@@ -129,10 +129,6 @@ class Archive:
             if not self._cells[cell]:
                 del self._cells[cell]
 
-    def cell(self, program: int) -> Cell | None:
-        """Where a program lives; None if it does not."""
-        return self._cell_of.get(program)
-
     def elites(self, mean: Mean) -> list[int]:
         """The best program of every cell by today's means, best first."""
         best = (min(members, key=lambda id: (mean(id), id)) for members in self._cells.values())
@@ -144,6 +140,4 @@ class Archive:
 
     def cells(self, mean: Mean) -> dict[Cell, list[int]]:
         """The programs of every cell by today's means, best first; cells in order."""
-        return {
-            cell: sorted(self._cells[cell], key=lambda id: (mean(id), id)) for cell in sorted(self._cells)
-        }
+        return {cell: sorted(self._cells[cell], key=lambda id: (mean(id), id)) for cell in sorted(self._cells)}

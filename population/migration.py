@@ -25,14 +25,7 @@ class Migrant:
     target: int
 
 
-def migration_due(births: int, every: int) -> bool:
-    """Whether migration is due after that many births; never when `every` is 0."""
-    return every > 0 and births > 0 and births % every == 0
-
-
-def migrants(
-    elites: Sequence[Sequence[int]], residents: Sequence[Collection[int]], count: int = 1
-) -> list[Migrant]:
+def migrants(elites: Sequence[Sequence[int]], residents: Sequence[Collection[int]], count: int = 1) -> list[Migrant]:
     """Who goes where: from each island the best that the next island on the ring does not have yet.
 
     All moves are decided on the islands as they were before, so no program goes round the ring at once.
@@ -49,9 +42,7 @@ def migrants(
         ValueError: `elites` and `residents` differ in length.
     """
     if len(elites) != len(residents):
-        raise ValueError(
-            f"expected as many residents as islands; got {len(residents)} for {len(elites)} islands"
-        )
+        raise ValueError(f"expected as many residents as islands; got {len(residents)} for {len(elites)} islands")
     if len(elites) < 2:
         return []
     moves: list[Migrant] = []

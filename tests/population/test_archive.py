@@ -115,7 +115,7 @@ def test_discarding_frees_the_place_and_the_cell():
     archive.add(2, measures(), mean)
     archive.discard(1)
     archive.discard(99)
-    assert (archive.cell(1), archive.cell(2)) == (None, (3, 2))
+    assert archive.cells(mean) == {(3, 2): [2]}
     archive.discard(2)
     assert archive.cells(mean) == {}
     assert archive.add(1, measures(), mean) is AddStatus.NEW_CELL

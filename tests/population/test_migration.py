@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from population.migration import Migrant, migrants, migration_due
+from population.migration import Migrant, migrants
 
 
 def test_the_best_go_round_the_ring():
@@ -29,11 +29,6 @@ def test_nobody_leaves_a_single_island():
 def test_residents_of_each_island_are_wanted():
     with pytest.raises(ValueError, match="as many residents"):
         migrants([[1], [2]], [{1}])
-
-
-@pytest.mark.parametrize(("every", "due"), [(20, [20, 40]), (0, []), (25, [25])])
-def test_migration_comes_round(every, due):
-    assert [births for births in range(45) if migration_due(births, every)] == due
 
 
 @given(st.lists(st.lists(st.integers(1, 12), unique=True, max_size=5), max_size=5), st.integers(0, 3))
