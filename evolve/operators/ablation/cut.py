@@ -101,3 +101,13 @@ def called(reading: Reading, call: ast.Call) -> list[Function]:
     if isinstance(call.func, ast.Attribute) and not call.func.attr.startswith("__"):
         return reading.methods.get(call.func.attr, [])
     return []
+
+
+def tames_iteration(reading: Reading, node: ast.expr) -> bool:
+    """Whether a division by an expression's own norm stands before a loop over it, which may need it to converge."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div) or not isinstance(node.left, ast.Name):
+        return False
+    normed = any(isinstance(n, ast.Attribute) and n.attr == "norm" for n in ast.walk(node.right))
+    function = reading.inside(node, Function)
+    loops = [n for n in ast.walk(function) if isinstance(n, ast.For | ast.While)] if function else []
+    return normed and any(loop.lineno > node.lineno and node.left.id in named(loop) for loop in loops)

@@ -7,9 +7,10 @@ and the step itself stay.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
-from evolve.operators.ablation.cut import Cut, called, mentions_lr, place, short
+from evolve.operators.ablation.cut import Cut, called, mentions_lr, place, short, tames_iteration
 from evolve.operators.ablation.links import is_state
 from evolve.operators.ablation.needs import Needs
 from evolve.operators.pruning.cuts import without_statements
@@ -42,7 +43,7 @@ def _is_part(reading: Reading, statement: ast.stmt) -> bool:
             return not counts and _may_be_lost(reading, statement)
         case ast.Assign(targets=[ast.Name(id=name)], value=value):
             again = any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(value))
-            return again and _may_be_lost(reading, statement)
+            return again and _may_be_lost(reading, statement) and not tames_iteration(reading, value)
         case ast.Assign(targets=[ast.Subscript(slice=index)]):
             return string(index) is not None and reading.inside(statement, Function) is not None
         case ast.For(iter=ast.Call(func=ast.Name(id="range")), orelse=[]):
@@ -73,7 +74,7 @@ def _is_change(reading: Reading, call: ast.Call) -> bool:
     """Whether a call made for its effect changes something that may stay as it was."""
     if called(reading, call):
         return not any(mentions_lr(function) for function in called(reading, call)) and not _sets_state(reading, call)
-    if not isinstance(call.func, ast.Attribute) or not call.func.attr.endswith("_"):
+    if not isinstance(call.func, ast.Attribute) or not re.fullmatch(r"[a-z]\w*[^_]_", call.func.attr):
         return False
     name = call.func.attr
     if (name, "".join(ast.unparse(a) for a in call.args)) in _DEFAULTS:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from evolve.operators.ablation.cut import Cut, is_guard, mentions_lr, place, short
+from evolve.operators.ablation.cut import Cut, is_guard, mentions_lr, place, short, tames_iteration
+from evolve.operators.ablation.divisors import Divisors
 from evolve.operators.ablation.values import Value, Values
 from evolve.operators.pruning.reading import Reading
 from evolve.operators.pruning.text import Edit
@@ -17,9 +18,20 @@ from evolve.operators.pruning.text import Edit
 
 def terms(reading: Reading, values: Values) -> Iterator[Cut]:
     """Every term and factor that can go."""
+    divisors = Divisors(reading)
     for node in reading.nodes:
-        if isinstance(node, ast.BinOp) and is_arithmetic(reading, node):
-            yield from _operation(reading, values, node)
+        if isinstance(node, ast.BinOp) and is_arithmetic(reading, node) and not tames_iteration(reading, node):
+            if not _weighs_divisor(reading, divisors, node):
+                yield from _operation(reading, values, node)
+
+
+def _weighs_divisor(reading: Reading, divisors: Divisors, node: ast.expr) -> bool:
+    """Whether a number weighs the newest member of a running average that something is divided by."""
+    parent = reading.parent[node]
+    call = reading.parent[parent] if isinstance(parent, ast.keyword) else parent
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or node is call.func.value:
+        return False
+    return call.func.attr in {"lerp_", "lerp", "add_", "addcmul_", "mul_"} and divisors.holds(call)
 
 
 def _operation(reading: Reading, values: Values, node: ast.BinOp) -> Iterator[Cut]:
