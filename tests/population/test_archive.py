@@ -21,13 +21,14 @@ def means(**values: float):
 @pytest.mark.parametrize(
     ("name", "state", "bin"),
     [
-        ("SGD", 0.0, 0),
-        ("momentum", 4.0, 1),
-        ("momentum with a step counter", 4.01, 1),
-        ("Muon with AdamW for embeddings", 5.2, 2),
+        ("SGD without momentum", 0.0, 0),
+        ("SGD-Nesterov", 4.0, 1),
+        ("momentum and a step counter for each tensor", 4.01, 1),
+        ("Muon with AdamW for embeddings", 5.04, 2),
         ("AdamW", 8.0, 3),
         ("AdEMAMix", 12.0, 4),
-        ("SOAP on square matrices", 24.0, 6),
+        ("PSGD-Kron", 15.4, 5),
+        ("SOAP", 28.7, 6),
         ("anything", 1e6, 8),
     ],
 )
