@@ -74,9 +74,7 @@ ATTRIBUTES = {
         """,
         "the forward pass runs elsewhere, so such hooks never fire; use the recipe's after_backward(step)",
     ),
-    **_say(
-        "set_num_threads set_num_interop_threads", "a candidate has one thread, which the evaluator decides"
-    ),
+    **_say("set_num_threads set_num_interop_threads", "a candidate has one thread, which the evaluator decides"),
     **_say("init_process_group destroy_process_group", "torch.distributed is initialized; just use it"),
 }
 """Attribute names that may not be used on anything, and what to say."""

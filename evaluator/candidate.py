@@ -77,8 +77,7 @@ def _serve(spec: CandidateSpec, memory_fd: int, control: socket.socket) -> None:
         home.copy_(parameter.data)
         parameter.data = home
     watch = Watch(model)
-    recipe = call_recipe(_load(spec.source), model, spec.train_steps, spec.info)
-    watch.check_modules("recipe")
+    recipe = call_recipe(_load(spec.source), model, spec.train_steps, spec.info, watch)
     worker = _Worker(model, recipe, watch, buffers)
     control.send(REPLY.pack(Order.READY, 0, worker.hooks()))
     while True:
@@ -178,10 +177,7 @@ class _Worker:
         The nursery froze the collector before it forked us, so that only this genome's objects are walked.
         """
         gc.collect()
-        shared = {
-            buffer.untyped_storage().data_ptr()
-            for buffer in (self._buffers.parameters, self._buffers.gradients)
-        }
+        shared = {buffer.untyped_storage().data_ptr() for buffer in (self._buffers.parameters, self._buffers.gradients)}
         storages = {}
         for thing in gc.get_objects():
             if isinstance(thing, Tensor) and thing.layout == torch.strided:

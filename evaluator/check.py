@@ -67,8 +67,7 @@ def _parse(source: str) -> ast.Module:
     if size > allowed.MAX_SOURCE_BYTES:
         raise Rejected(
             "size",
-            f"a genome may have {allowed.MAX_SOURCE_BYTES} bytes, this one has {size}; remove what it does "
-            "not need",
+            f"a genome may have {allowed.MAX_SOURCE_BYTES} bytes, this one has {size}; remove what it does not need",
         )
     try:
         with warnings.catch_warnings():
@@ -130,9 +129,7 @@ def _import_from(node: ast.ImportFrom, modules: frozenset[str]) -> Iterator[Viol
     for alias in node.names:
         if alias.name == "*":
             yield "imports", f"name what you need from {module} instead of importing *"
-        elif alias.name in allowed.MODULE_MEMBERS or (
-            module == "torch" and alias.name in allowed.TORCH_MEMBERS
-        ):
+        elif alias.name in allowed.MODULE_MEMBERS or (module == "torch" and alias.name in allowed.TORCH_MEMBERS):
             yield "imports", _module_member(f"{module}.{alias.name}")
         else:
             yield from _member(alias.name)

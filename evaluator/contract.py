@@ -54,8 +54,8 @@ class Recipe:
     eval_weights: Callable[[int], AbstractContextManager[object]] | None = None
 
 
-def call_recipe(recipe: Callable[..., object], model: nn.Module, train_steps: int, info: Info) -> Recipe:
-    """Call a genome's `recipe` and check its answer.
+def call_recipe(recipe: Callable[..., object], model: nn.Module, train_steps: int, info: Info, watch: Watch) -> Recipe:
+    """Call a genome's `recipe`, check its answer and what it has done to the model.
 
     Raises:
         Rejected: The answer breaks the contract; the message says how to comply.
@@ -69,6 +69,7 @@ def call_recipe(recipe: Callable[..., object], model: nn.Module, train_steps: in
             f"{type(answer).__name__}",
         )
     _check_keys(answer)
+    watch.check_modules("recipe")
     check_ownership(answer["optimizers"], model)
     return Recipe(**answer)
 
@@ -76,9 +77,7 @@ def call_recipe(recipe: Callable[..., object], model: nn.Module, train_steps: in
 def _check_keys(answer: Mapping[Any, Any]) -> None:
     for key in _REQUIRED:
         if key not in answer:
-            raise Rejected(
-                "returns-dict", f"the dict that recipe returns has no {key!r}; it needs {_REQUIRED}"
-            )
+            raise Rejected("returns-dict", f"the dict that recipe returns has no {key!r}; it needs {_REQUIRED}")
     unknown = [key for key in answer if key not in _REQUIRED + _OPTIONAL]
     if unknown:
         raise Rejected(
@@ -94,14 +93,10 @@ def _check_keys(answer: Mapping[Any, Any]) -> None:
             )
     optimizers = answer["optimizers"]
     if not isinstance(optimizers, list | tuple) or not optimizers:
-        raise Rejected(
-            "optimizers", f"'optimizers' must be a list of at least one optimizer; it is {optimizers!r:.80}"
-        )
+        raise Rejected("optimizers", f"'optimizers' must be a list of at least one optimizer; it is {optimizers!r:.80}")
     for index, optimizer in enumerate(optimizers):
         if not callable(getattr(optimizer, "step", None)):
-            raise Rejected(
-                "optimizers", f"optimizer {index} ({type(optimizer).__name__}) has no step() method"
-            )
+            raise Rejected("optimizers", f"optimizer {index} ({type(optimizer).__name__}) has no step() method")
 
 
 def check_ownership(optimizers: Sequence[Any], model: nn.Module) -> None:
@@ -125,22 +120,18 @@ def check_ownership(optimizers: Sequence[Any], model: nn.Module) -> None:
     if missing:
         raise Rejected(
             "every-parameter-once",
-            f"{len(missing)} parameters belong to no optimizer: {_some(missing)}; put each in exactly one "
-            "param group",
+            f"{len(missing)} parameters belong to no optimizer: {_some(missing)}; put each in exactly one param group",
         )
     if twice:
         raise Rejected(
             "every-parameter-once",
-            f"{len(twice)} parameters are owned more than once: {_some(twice)}; put each in exactly one "
-            "param group",
+            f"{len(twice)} parameters are owned more than once: {_some(twice)}; put each in exactly one param group",
         )
 
 
 def _owned(optimizer: Any, name: str) -> list[Tensor]:
     groups = getattr(optimizer, "param_groups", None)
-    if not isinstance(groups, list | tuple) or not all(
-        isinstance(g, Mapping) and "params" in g for g in groups
-    ):
+    if not isinstance(groups, list | tuple) or not all(isinstance(g, Mapping) and "params" in g for g in groups):
         raise Rejected(
             "optimizers",
             f"{name} must have `param_groups`, a list of dicts with 'params'; a wrapper can give it as a "
@@ -202,9 +193,7 @@ class Watch:
                     "place (model.embed.weight.data.normal_(), p.copy_(...))",
                 )
         if now:
-            raise Rejected(
-                "parameters-stay", f"parameters were added to the model in {when}: {_some(list(now))}"
-            )
+            raise Rejected("parameters-stay", f"parameters were added to the model in {when}: {_some(list(now))}")
         self.check(when)
 
 

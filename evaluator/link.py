@@ -124,8 +124,7 @@ class CandidateLink:
                 poll.unregister(self._output)
             if self._printed > self._limits.output_bytes:
                 raise StoppedError(
-                    f"the genome printed more than {self._limits.output_bytes} bytes; remove its print "
-                    "statements"
+                    f"the genome printed more than {self._limits.output_bytes} bytes; remove its print statements"
                 )
             if self._control.fileno() in ready:
                 try:

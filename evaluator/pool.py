@@ -181,18 +181,14 @@ class Evaluator:
         slot.close()
         self._deaths += 1
         if self._deaths > _DEATHS_IN_A_ROW:
-            raise EvaluatorError(
-                f"trainer processes keep dying; the last lines of their log:\n{self._server.log()}"
-            )
+            raise EvaluatorError(f"trainer processes keep dying; the last lines of their log:\n{self._server.log()}")
         if job is None:
             return
         job.losses += 1
         if job.losses <= _RETRIES:
             self._waiting.appendleft(job)
         else:
-            reason = (
-                f"the trainer died {job.losses} times under this trial; its log ends: {self._server.log()}"
-            )
+            reason = f"the trainer died {job.losses} times under this trial; its log ends: {self._server.log()}"
             self._done.append((job.ticket, self._failed(job.request, Outcome.LOST, reason)))
 
     def _restart_server(self) -> None:

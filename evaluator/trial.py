@@ -73,9 +73,7 @@ class Run:
             parameter.data = home
             parameter.grad = gradient
         self._private = torch.empty_like(self._parameters)
-        for parameter, home in zip(
-            self._scored.parameters(), views(self._scored, self._private), strict=True
-        ):
+        for parameter, home in zip(self._scored.parameters(), views(self._scored, self._private), strict=True):
             parameter.data = home
         self._measures = Measures(self._model) if request.rung.name == "smoke" else None
 

@@ -27,6 +27,4 @@ def enter_all(limits: Limits) -> None:
         try:
             member.enter(limits)
         except OSError as error:
-            raise OSError(
-                error.errno, f"the sandbox member {member.name!r} could not be entered: {error}"
-            ) from error
+            raise OSError(error.errno, f"the sandbox member {member.name!r} could not be entered: {error}") from error

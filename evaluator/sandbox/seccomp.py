@@ -51,9 +51,7 @@ _PROCESSORS = {
     "x86_64": _Processor(
         0xC000003E, (57, 58, 56, 59, 322, 157, 101, 310, 311, 200, 129, 297, 424, 434, 438), (62, 234)
     ),
-    "aarch64": _Processor(
-        0xC00000B7, (220, 221, 281, 167, 117, 270, 271, 130, 138, 240, 424, 434, 438), (129, 131)
-    ),
+    "aarch64": _Processor(0xC00000B7, (220, 221, 281, 167, 117, 270, 271, 130, 138, 240, 424, 434, 438), (129, 131)),
 }
 
 
@@ -76,10 +74,7 @@ class SystemCallFilter:
             (_PR_SET_NO_NEW_PRIVS, 1, 0),
             (_PR_SET_SECCOMP, _FILTER_MODE, ctypes.addressof(header)),
         ):
-            if (
-                libc.prctl(arguments[0], ctypes.c_ulong(arguments[1]), ctypes.c_ulong(arguments[2]), 0, 0)
-                != 0
-            ):
+            if libc.prctl(arguments[0], ctypes.c_ulong(arguments[1]), ctypes.c_ulong(arguments[2]), 0, 0) != 0:
                 raise OSError(ctypes.get_errno(), "prctl was refused")
 
 

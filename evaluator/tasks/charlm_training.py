@@ -52,9 +52,7 @@ class CharLMTraining:
         """Tokens and targets of one step, each int64 of shape (batch, context)."""
         first = step * self._task.batch
         starts = [self._start(index) for index in range(first, first + self._task.batch)]
-        windows = torch.stack(
-            [self._train[start : start + self._task.context + 1] for start in starts]
-        ).long()
+        windows = torch.stack([self._train[start : start + self._task.context + 1] for start in starts]).long()
         return windows[:, :-1], windows[:, 1:]
 
     def held_out(self, model: nn.Module, split: str) -> float:
@@ -78,6 +76,4 @@ class CharLMTraining:
 def _evenly(text: NDArray[np.uint8], context: int, count: int) -> Tensor:
     """Evenly spaced pieces of `text`: int64 of shape (count, context + 1)."""
     starts = np.linspace(0, len(text) - context - 1, count).astype(np.int64)
-    return torch.from_numpy(
-        np.stack([text[start : start + context + 1] for start in starts]).astype(np.int64)
-    )
+    return torch.from_numpy(np.stack([text[start : start + context + 1] for start in starts]).astype(np.int64))

@@ -90,9 +90,7 @@ def _files(path: Path | None) -> Sequence[Path]:
     if path is None:
         found = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
         if not found:
-            raise TextError(
-                "this Python has no standard-library sources to read; give a text with --text PATH"
-            )
+            raise TextError("this Python has no standard-library sources to read; give a text with --text PATH")
         return found
     if path.is_file():
         return [path]

@@ -1,0 +1,134 @@
+"""Candidates that mean harm: each costs its limit and nothing else, and the next trial is as good as ever."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from genomes import SGD, sgd_with
+
+from evaluator.records import Limits, Outcome, TrialRequest
+
+STRICT = Limits(cpu_seconds=1.0, wall_seconds=60.0, memory_bytes=256 << 20, output_bytes=1 << 16)
+OVER_FDS = "for fd in range(3, 30):\n    try:\n        {}\n    except OSError:\n        pass\n"
+
+HOSTILE = {
+    "loops": (sgd_with("while True: pass"), Outcome.TIMED_OUT, "1 CPU seconds"),
+    "loops in a step": (
+        sgd_with("def after_step(step):\n    while True: pass", "after_step=after_step"),
+        Outcome.TIMED_OUT,
+        "1 CPU seconds",
+    ),
+    "loops deaf to signals": (
+        sgd_with("import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass"),
+        Outcome.TIMED_OUT,
+        "CPU seconds",
+    ),
+    "sleeps": (sgd_with("import time; time.sleep(1e6)"), Outcome.TIMED_OUT, "wall-clock"),
+    "forks": (sgd_with("import os; os.fork()"), Outcome.CRASHED, "PermissionError"),
+    "runs a program": (sgd_with("import os; os.execv('/bin/true', ['true'])"), Outcome.CRASHED, "PermissionError"),
+    "spawns a program": (
+        sgd_with("import subprocess; subprocess.run(['true'])"), Outcome.CRASHED, "PermissionError"
+    ),
+    "starts a thread": (
+        sgd_with("import threading; threading.Thread(target=print).start()"), Outcome.CRASHED, "thread"
+    ),
+    "floods stdout": (sgd_with("while True: print('x' * 1000)"), Outcome.CRASHED, "printed more than 65536"),
+    "floods stderr": (
+        sgd_with("import sys\nwhile True: sys.stderr.write('x' * 1000)"), Outcome.CRASHED, "printed more than"
+    ),
+    "eats tensors": (
+        sgd_with("eaten = []\nwhile True: eaten.append(torch.ones(1 << 22))"), Outcome.OUT_OF_MEMORY, "256 MiB"
+    ),
+    "eats objects": (sgd_with("x = [0]\nwhile True: x = x + x"), Outcome.OUT_OF_MEMORY, "256 MiB"),
+    "exits": (sgd_with("import os; os._exit(0)"), Outcome.CRASHED, "exit code 0"),
+    "raises SystemExit": (sgd_with("raise SystemExit(0)"), Outcome.CRASHED, "SystemExit"),
+    "kills itself": (sgd_with("import os; os.kill(os.getpid(), 9)"), Outcome.CRASHED, "signal 9"),
+    "kills its parent": (sgd_with("import os; os.kill(os.getppid(), 9)"), Outcome.CRASHED, "PermissionError"),
+    "crashes the interpreter": (
+        sgd_with("import ctypes; ctypes.string_at(0)"), Outcome.CRASHED, "signal 11"
+    ),
+    "hangs up": (
+        sgd_with("import os\n" + OVER_FDS.format("os.close(fd)") + "while True: pass"), Outcome.CRASHED, "signal 9"
+    ),
+    "writes garbage": (
+        sgd_with("import os\n" + OVER_FDS.format("os.write(fd, b'garbage')") + "while True: pass"),
+        Outcome.CRASHED,
+        "control socket",
+    ),
+    "forges replies": (
+        sgd_with("import os, struct\n" + OVER_FDS.format("os.write(fd, struct.pack('<IId', 5, 99, 0.0))")),
+        Outcome.CRASHED,
+        "control socket",
+    ),
+    "wants to outlive us": (
+        sgd_with("import ctypes\nassert ctypes.CDLL(None).prctl(1, 0, 0, 0, 0) == 0"),
+        Outcome.CRASHED,
+        "AssertionError",
+    ),
+    "truncates the shared memory": (
+        sgd_with("import os\n" + OVER_FDS.format("os.ftruncate(fd, 0)") + "raise ValueError('in vain')"),
+        Outcome.CRASHED,
+        "ValueError: in vain",
+    ),
+    "fills a file": (
+        sgd_with("f = open('big', 'wb')\nwhile True: f.write(bytes(1 << 20))"), Outcome.CRASHED, ""
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def healthy(evaluator, rung):
+    """The curve of a healthy genome on a fresh slot."""
+    evaluator.submit(TrialRequest("digest", SGD, rung, 0))
+    return evaluator.wait()[0][1].curve
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_candidate_costs_its_limit_and_nothing_else(name, healthy, run_unchecked, rung) -> None:
+    source, outcome, said = HOSTILE[name]
+    limits = replace(STRICT, wall_seconds=1.0) if name == "sleeps" else STRICT
+    trial = run_unchecked(source, rung=replace(rung, limits=limits))
+    assert (trial.outcome, trial.value) == (outcome, None), trial
+    assert said in trial.reason
+    after = run_unchecked(SGD)
+    assert after.curve == healthy
+
+
+def test_the_candidate_sees_no_environment_and_a_folder_of_its_own(run_unchecked, evaluator) -> None:
+    trial = run_unchecked(sgd_with("import os; raise ValueError(sorted(os.environ), os.listdir('.'))"))
+    assert trial.reason == "ValueError: (['HOME', 'TMPDIR'], [])"
+    assert list(evaluator._server._scratch.path.glob("candidate-*")) == []
+
+
+def test_a_candidate_imports_nothing_heavy_by_itself(run_unchecked) -> None:
+    trial = run_unchecked(
+        """
+import sys
+before = set(sys.modules)
+import torch
+def recipe(model, train_steps):
+    optimizer = torch.optim.AdamW(model.parameters())
+    def after_step(step):
+        raise ValueError("torch._dynamo" in before, len(set(sys.modules) - before) < 5)
+    return dict(optimizers=[optimizer], set_hparams=lambda step: None, after_step=after_step)
+"""
+    )
+    assert trial.reason == "ValueError: (True, True)"
+
+
+def test_the_candidate_holds_no_descriptor_but_its_own(run_unchecked) -> None:
+    trial = run_unchecked(
+        sgd_with(
+            """
+            import os
+            kinds = set()
+            for fd in os.listdir("/proc/self/fd"):
+                if os.path.exists(f"/proc/self/fd/{fd}") or os.path.islink(f"/proc/self/fd/{fd}"):
+                    kinds.add(os.readlink(f"/proc/self/fd/{fd}").split(":")[0])
+            raise ValueError(sorted(kinds))
+            """
+        )
+    )
+    # The shared memory, whose size is sealed, is open because Python's mmap keeps a duplicate of its descriptor.
+    assert trial.reason == "ValueError: ['/dev/null', '/memfd', 'pipe', 'socket']"

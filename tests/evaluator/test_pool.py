@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from genomes import ADAMW, SGD
+
+from evaluator.pool import Evaluator, EvaluatorError
+from evaluator.records import Outcome, Rung, Trial, TrialRequest
+from evaluator.tasks.charlm import CharLM
+
+
+def plain_loop(task: CharLM, source: str, rung: Rung, rng_seed: int) -> list[tuple[int, float]]:
+    """The genome contract's loop in one process, on tensors of its own: what a trial must equal bit for bit."""
+    namespace: dict[str, object] = {"__name__": "genome"}
+    exec(source, namespace)
+    training = task.training()
+    torch.manual_seed(rng_seed)
+    model = task.shape().build()
+    answer = namespace["recipe"](model, rung.train_steps)
+    curve = []
+    for step in range(rung.train_steps):
+        if step % rung.validate_every == 0:
+            curve.append((step, training.held_out(model, rung.split)))
+        training.loss(model, step).backward()
+        answer["set_hparams"](step)
+        for optimizer in answer["optimizers"]:
+            optimizer.step()
+        if "after_step" in answer:
+            answer["after_step"](step)
+        model.zero_grad(set_to_none=True)
+    return [*curve, (rung.train_steps, training.held_out(model, rung.split))]
+
+
+@pytest.mark.parametrize("source", [SGD, ADAMW], ids=["sgd", "adamw"])
+@pytest.mark.parametrize("rng_seed", [0, 7])
+def test_equals_a_plain_training_loop_bit_for_bit(source, rng_seed, run, task, rung) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    expected = plain_loop(task, source, rung, rng_seed)
+    torch.set_num_threads(threads)
+    trial = run(source, rng_seed)
+    assert trial.outcome is Outcome.FINISHED
+    assert list(trial.curve) == expected
+    assert trial.value == expected[-1][1] < expected[0][1]
+    assert trial.reason == trial.stderr == ""
+    assert trial.cpu_seconds > 0
+
+
+def test_the_rng_seed_moves_the_initialization(run) -> None:
+    first, again, other = run(ADAMW, 0), run(ADAMW, 0), run(ADAMW, 1)
+    assert first.curve == again.curve
+    assert first.curve[0] != other.curve[0]
+
+
+def test_a_trial_carries_its_request_and_fingerprint(run, evaluator, rung) -> None:
+    trial = run(SGD, 3)
+    assert (trial.digest, trial.rung, trial.rng_seed) == ("digest", "proxy", 3)
+    assert trial.fingerprint == evaluator.fingerprint(rung)
+
+
+def test_a_rejected_source_takes_no_slot(evaluator, rung) -> None:
+    ticket = evaluator.submit(TrialRequest("digest", "import os", rung, 0))
+    assert evaluator.idle == 1
+    ((answered, trial),) = evaluator.wait()
+    assert (answered, trial.outcome, trial.value) == (ticket, Outcome.REJECTED, None)
+
+
+def test_waiting_for_nothing_returns_at_once(evaluator) -> None:
+    assert evaluator.wait() == []
+
+
+def test_more_requests_than_slots_are_queued(evaluator, rung) -> None:
+    tickets = [evaluator.submit(TrialRequest("digest", SGD, rung, seed)) for seed in range(3)]
+    assert evaluator.idle == 0
+    assert evaluator.wait(timeout=0) in ([], [])
+    done: list[tuple[int, Trial]] = []
+    while len(done) < 3:
+        done += evaluator.wait()
+    assert [ticket for ticket, _ in done] == tickets
+    assert [trial.rng_seed for _, trial in done] == [0, 1, 2]
+
+
+def test_a_dead_trainer_costs_nothing_but_time(run, evaluator, rung) -> None:
+    healthy = run(SGD)
+    evaluator.submit(TrialRequest("digest", SGD, rung, 0))
+    for slot in list(evaluator._slots):
+        slot.kill()
+    ((_, trial),) = evaluator.wait()
+    assert trial.outcome is Outcome.FINISHED
+    assert trial.curve == healthy.curve
+
+
+def test_a_trial_whose_trainer_dies_again_and_again_is_lost(evaluator, run, rung) -> None:
+    evaluator.submit(TrialRequest("digest", SGD, replace(rung, train_steps=100_000), 0))
+    done: list[tuple[int, Trial]] = []
+    while not done:
+        for slot in list(evaluator._slots):
+            slot.kill()
+        done = evaluator.wait(timeout=0.01)
+    assert done[0][1].outcome is Outcome.LOST
+    assert "died 3 times" in done[0][1].reason
+    assert run(SGD).outcome is Outcome.FINISHED
+
+
+def test_a_text_that_changes_under_the_run_is_noticed(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_bytes(bytes(range(256)) * 100)
+    task = CharLM(width=8, depth=1, heads=1, context=16, batch=4, held_out_sequences=16, proxy_steps=2, text=text)
+    with Evaluator(task, jobs=1) as pool:
+        pool.fingerprint(task.rung("proxy"))
+        text.write_bytes(bytes(range(256)) * 99)
+        pool.submit(TrialRequest("digest", SGD, task.rung("proxy"), 0))
+        with pytest.raises(EvaluatorError, match="text has changed"):
+            pool.wait()
+
+
+def test_no_slots_is_an_error(task) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        Evaluator(task, jobs=0)
+
+
+def test_importing_the_pool_does_not_import_torch() -> None:
+    code = "import sys, evaluator.pool, evaluator.tasks; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+ENGINE = """
+import sys
+from evaluator.pool import Evaluator
+from evaluator.records import TrialRequest
+from evaluator.tasks.charlm import CharLM
+task = CharLM(width=8, depth=1, heads=1, context=16, batch=4, held_out_sequences=16, proxy_steps=8)
+pool = Evaluator(task, jobs=2)
+source = sys.stdin.read()
+for seed in range(2):
+    pool.submit(TrialRequest("digest", source, task.rung("proxy"), seed))
+print(pool._server._process.pid, flush=True)
+pool.wait()
+"""
+
+ENDLESS = SGD.replace("    return dict", "    while True:\n        pass\n    return dict")
+
+
+def _session(leader: int) -> list[int]:
+    """Processes of the session of `leader`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(fields[3]) == leader and fields[0] != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+def test_killing_the_engine_ends_every_process() -> None:
+    engine = subprocess.Popen([sys.executable, "-c", ENGINE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert engine.stdin is not None
+    assert engine.stdout is not None
+    engine.stdin.write(ENDLESS)
+    engine.stdin.close()
+    server = int(engine.stdout.readline())
+    everyone: list[int] = []
+    while len(everyone) < 7:  # the fork server, two trainers, two nurseries, two candidates
+        assert engine.poll() is None
+        everyone = _session(server)
+    watched = [os.pidfd_open(pid) for pid in everyone]
+    engine.send_signal(signal.SIGKILL)
+    engine.wait()
+    poll = select.poll()
+    for fd in watched:
+        poll.register(fd, select.POLLIN)
+    left = set(watched)
+    while left:
+        ended = poll.poll(2000)
+        assert ended, f"{len(left)} processes outlived the engine by 2 s"
+        for fd, _ in ended:
+            poll.unregister(fd)
+            left.discard(fd)
+            os.close(fd)
+    assert _session(server) == []
