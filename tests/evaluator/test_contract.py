@@ -19,7 +19,8 @@ BAD = {
     "unknown key": (sgd_with("", "befor_forward=set_hparams"), R, "unknown keys ['befor_forward']"),
     "hook is None": (sgd_with("", "after_step=None"), R, "Leave an unused hook out"),
     "no optimizer": (
-        "def recipe(model, train_steps):\n    return dict(optimizers=[], set_hparams=print)", R, "at least one"
+        "def recipe(model, train_steps):\n    return dict(optimizers=[], set_hparams=print)", R, "at least "
+        "one"
     ),
     "no step": (
         "def recipe(model, train_steps):\n    return dict(optimizers=[1], set_hparams=print)", R, "no step()"
@@ -55,7 +56,8 @@ BAD = {
     "raises": (sgd_with("raise KeyError('momentum')"), C, "KeyError: 'momentum'"),
     "wrong shapes": (sgd_with("torch.zeros(3) + torch.zeros(4)"), C, "size of tensor a (3)"),
     "takes no step": (
-        "import torch\ndef recipe(model, train_steps, *, extra):\n    pass", R, "recipe must have the signature"
+        "import torch\ndef recipe(model, train_steps, *, extra):\n    pass", R, "recipe must have the "
+        "signature"
     ),
     "not a number": (
         sgd_with("def after_step(step):\n    model.proj.bias.data.fill_(float('nan'))", "after_step=after_step"),
