@@ -1,11 +1,12 @@
-// What colours mean. Categories use hues that stay apart under the common colour-vision deficiencies
-// (Okabe 2008 <https://jfly.uni-koeln.de/color/>), adjusted for contrast in both modes; values use a ramp whose lightness
-// alone carries the order. Colour is never the only sign: failures are crosses, the winning path is a line.
+// What colours mean. Categories differ in lightness as well as in hue, so that they stay apart under simulated
+// colour-vision deficiencies (Machado 2009 <https://doi.org/10.1109/TVCG.2009.113>), the first ones most; values
+// use a ramp whose lightness alone carries the order. Colour is never the only sign: failures are crosses, the
+// winning path is a line.
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const CATEGORIES = {
-  light: ["#0b6fb8", "#d98a00", "#00926b", "#c2417c", "#6b5bd0", "#4aa7d8", "#c9501c", "#8f8a1d"],
-  dark: ["#5aa9f0", "#f2b04a", "#35c497", "#f083b0", "#a99bff", "#8fd4f7", "#ff8e5e", "#d9d25c"],
+  light: ["#2f45b0", "#d9981a", "#16909f", "#7a1c46", "#52b3e0", "#d0601f", "#5c6628", "#9177e4"],
+  dark: ["#6f85ff", "#f2cf45", "#1fba8c", "#ea94e0", "#aeeafa", "#cf6136", "#b6c134", "#9580cc"],
 };
 const REST = { light: "#8b9097", dark: "#858c96" };
 const RAMP = { // worst to best

@@ -115,8 +115,7 @@ def detail(family: Family, row: ProgramRow, whole: bool) -> dict[str, Any]:
         for trial in family.trials.get(row.id, ())
     ]
     found["estimates"] = [
-        [at.rung, _number(at.mean), _number(at.low), _number(at.high), at.n]
-        for at in family.estimates.get(row.id, ())
+        [at.rung, _number(at.mean), _number(at.low), _number(at.high), at.n] for at in family.estimates.get(row.id, ())
     ]
     curve = paired_curve(family, row.id)
     if curve is not None:

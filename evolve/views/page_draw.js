@@ -309,6 +309,7 @@ function drawSelection() {
 
 // A name beside a program: a strong one on a small card above it, or below where there is no room above.
 function label(i, text, size, strong) {
+  if (toX(i) < PAD.left - 8 || toX(i) > view.width || toY(data.y[i]) < 0 || toY(data.y[i]) > view.height) return;
   pen.font = `${strong ? 600 : 500} ${size - 1}px ${theme.sans}`;
   pen.textAlign = "left";
   const wide = pen.measureText(text).width;

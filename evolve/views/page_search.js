@@ -68,9 +68,12 @@ function choose(i) {
   sceneCanvas.focus({ preventScroll: true });
 }
 
+// The drawing is dimmed around what was found only while one searches.
 function closeResults() {
   results.hidden = true;
   query.setAttribute("aria-expanded", "false");
+  if (state.matches) redraw(false);
+  state.matches = null;
 }
 
 function watchSearch() {

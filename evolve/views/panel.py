@@ -223,7 +223,5 @@ def _operators(progress: Progress) -> Table:
         shares = (numbers.percent(part, each.births) for part in (each.improved, each.failed))
         better, failed = (f"[dim]{share}[/]" for share in shares)
         births = numbers.count(each.births)
-        table.add_row(
-            Text(each.name), births, numbers.count(each.improved), better, numbers.count(each.failed), failed
-        )
+        table.add_row(Text(each.name), births, numbers.count(each.improved), better, numbers.count(each.failed), failed)
     return table

@@ -21,8 +21,8 @@ LEFT, RIGHT, TOP, FOOT = 104, 28, 64, 140
 STRIP = 64
 """Height of the strip of the best value so far."""
 
-COLOURS = ("#0b6fb8", "#d98a00", "#00926b", "#c2417c", "#6b5bd0", "#4aa7d8", "#c9501c", "#8f8a1d")
-"""Hues that stay apart for the colour-blind, after Okabe 2008 <https://jfly.uni-koeln.de/color/>."""
+COLOURS = ("#2f45b0", "#d9981a", "#16909f", "#7a1c46", "#52b3e0", "#d0601f", "#5c6628", "#9177e4")
+"""The colours of the page: apart in lightness too, for the colour-blind."""
 
 INK, GREY, LINE, FAILED = "#1b1d20", "#6d737c", "#e3e3df", "#b08a88"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"

@@ -78,9 +78,7 @@ class Tree:
         return Group(*found)
 
 
-def program_tree(
-    family: Family, program: int, best: int | None = None, depth: int = 3, most: int = 5
-) -> Tree:
+def program_tree(family: Family, program: int, best: int | None = None, depth: int = 3, most: int = 5) -> Tree:
     """One program: the path to it from its first ancestor, then its descendants.
 
     Args:
@@ -116,9 +114,7 @@ def forest(family: Family, best: int | None, most: int = 5) -> Tree:
     return Tree(tuple(lines))
 
 
-def _path(
-    family: Family, path: Sequence[int], best: int | None, longest: int | None = None
-) -> Iterator[TreeLine]:
+def _path(family: Family, path: Sequence[int], best: int | None, longest: int | None = None) -> Iterator[TreeLine]:
     """A line of descent, straight down; other parents are named where they came in."""
     left_out = range(0)
     if longest is not None and len(path) > longest:
@@ -173,9 +169,7 @@ def _more(family: Family, hidden: Sequence[int], rails: str, siblings: bool) -> 
     parts = [f"best {min(values):.4f}"] if values else []
     parts += [f"{numbers.count(failed)} failed"] if failed else []
     children = "more" if siblings else "child" if len(hidden) == 1 else "children"
-    return TreeLine(
-        "", "", f"{rails}└─ ", f"... {numbers.count(len(hidden))} {children}", ", ".join(parts), "more"
-    )
+    return TreeLine("", "", f"{rails}└─ ", f"... {numbers.count(len(hidden))} {children}", ", ".join(parts), "more")
 
 
 def _line(family: Family, id: int, rails: str, kind: str, best: int | None, extra: str = "") -> TreeLine:

@@ -34,9 +34,7 @@ def hostile() -> SyntheticRun:
     """Three programs whose every text tries to escape from where it is put."""
     programs = [
         ProgramRow(1, "d1" * 32, f"LR = 1\n# {HOSTILE}\n", "seed", 0, None, name=HOSTILE, note=HOSTILE),
-        ProgramRow(
-            2, "d2" * 32, f"LR = 2\n# {HOSTILE}\n\x1b[2J", f"op{HOSTILE}", 0, 1, (1,), HOSTILE, HOSTILE
-        ),
+        ProgramRow(2, "d2" * 32, f"LR = 2\n# {HOSTILE}\n\x1b[2J", f"op{HOSTILE}", 0, 1, (1,), HOSTILE, HOSTILE),
         ProgramRow(3, "d3" * 32, "LR = 3\n\x00\ud800\n", "perturb", 1, 2, (2, 1), "LR", "\x1b]0;owned\x07"),
     ]
     trials = [

@@ -21,9 +21,7 @@ FAILURES = (
     ("timed_out", "used 20 CPU seconds, its limit"),
     ("rejected", "parameter blocks.0.attn.q.weight is owned by two optimizers"),
 )
-PLAIN_SOURCE = (
-    '"""A stand-in."""\n\nLR = 0.02\nBETA1 = 0.9\n\n\ndef recipe(model, train_steps):\n    return {}\n'
-)
+PLAIN_SOURCE = '"""A stand-in."""\n\nLR = 0.02\nBETA1 = 0.9\n\n\ndef recipe(model, train_steps):\n    return {}\n'
 NOISE = 0.0012
 PROXY_STEPS = 300
 CONSTANT = re.compile(r"^([A-Z][A-Z0-9_]+) = (-?\d[\d.e-]*)", re.MULTILINE)
@@ -65,9 +63,7 @@ class _Story:
 
     def told(self, programs: int) -> SyntheticRun:
         for i, (name, source) in enumerate(seed_sources().items()):
-            row = self._born(
-                source, "seed", i % self.islands, (), None, name=name, note=source.split('"""')[1]
-            )
+            row = self._born(source, "seed", i % self.islands, (), None, name=name, note=source.split('"""')[1])
             self._finish(row, 1.93 + 0.02 * self.rng.expovariate(1))
         birth = 0
         while len(self.programs) < programs:
@@ -92,9 +88,7 @@ class _Story:
             source, component, note = _cut(source, operator, self.rng)
         else:
             source, component, note, moves = _perturb(source, self.rng)
-        row = self._born(
-            source, operator, island, parents, birth, component=component, note=note, moves=moves
-        )
+        row = self._born(source, operator, island, parents, birth, component=component, note=note, moves=moves)
         if self.rng.random() < 0.16:
             self._fail(row)
             return
@@ -130,8 +124,7 @@ class _Story:
         if value is not None:
             grid = [round(steps * k / 10) for k in range(11)]
             curve = tuple(
-                (s, round(value + (5.55 - value) * (1 - s / steps) ** 3.2 * 2.718 ** (-5 * s / steps), 5))
-                for s in grid
+                (s, round(value + (5.55 - value) * (1 - s / steps) ** 3.2 * 2.718 ** (-5 * s / steps), 5)) for s in grid
             )
         id = len(self.trials) + 1
         self.trials.append(
@@ -164,9 +157,7 @@ class _Story:
         self._estimate(row, "proxy", truth, n)
         rank = sorted([*(self.truth[i] for i in self.good[row.island]), truth]).index(truth)
         if rank < 4:
-            self.good[row.island] = sorted([*self.good[row.island], row.id], key=lambda i: -self.truth[i])[
-                -24:
-            ]
+            self.good[row.island] = sorted([*self.good[row.island], row.id], key=lambda i: -self.truth[i])[-24:]
         if rank == 0 and self.rng.random() < 0.3:
             for k in range(3):
                 self._trial(row, "confirm", 200 + k, truth - 0.2 + self.rng.gauss(0, NOISE))
@@ -191,9 +182,7 @@ def _perturb(source: str, rng: random.Random) -> tuple[str, str, str, tuple[Move
 
 def _cut(source: str, operator: str, rng: random.Random) -> tuple[str, str, str]:
     lines = source.splitlines()
-    body = [i for i, line in enumerate(lines) if line.startswith("        ") and "#" not in line] or [
-        len(lines) - 1
-    ]
+    body = [i for i, line in enumerate(lines) if line.startswith("        ") and "#" not in line] or [len(lines) - 1]
     i = rng.choice(body)
     gone = lines[i].strip()
     if operator == "rewrite":

@@ -31,9 +31,7 @@ def applied(old: list[str], diff: list[str]) -> list[str]:
 
 @given(LINES, LINES)
 def test_a_diff_says_how_to_make_the_new_text(old, new):
-    assert (
-        applied(old, diff_lines("\n".join(old) + "\n" * bool(old), "\n".join(new) + "\n" * bool(new))) == new
-    )
+    assert applied(old, diff_lines("\n".join(old) + "\n" * bool(old), "\n".join(new) + "\n" * bool(new))) == new
 
 
 @given(LINES)

@@ -9,9 +9,7 @@ def program(id: int, *parents: int) -> ProgramRow:
     return ProgramRow(id, str(id), "", "perturb", 0, id, parents)
 
 
-def trial(
-    id: int, of: int, rung: str, rng_seed: int, value: float | None, outcome: str = "finished"
-) -> TrialRow:
+def trial(id: int, of: int, rung: str, rng_seed: int, value: float | None, outcome: str = "finished") -> TrialRow:
     curve = () if value is None else ((0, 5.0), (10, value))
     return TrialRow(id, of, rung, rng_seed, "f", outcome, value, curve=curve)
 

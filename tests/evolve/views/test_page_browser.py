@@ -46,9 +46,7 @@ def test_the_plain_inflate_reads_what_zlib_writes(tmp_path):
             (9, zlib.Z_DEFAULT_STRATEGY),
         ):
             squeeze = zlib.compressobj(level, zlib.DEFLATED, 15, 8, strategy)
-            packed.append(
-                [base64.b64encode(squeeze.compress(sample) + squeeze.flush()).decode(), zlib.crc32(sample)]
-            )
+            packed.append([base64.b64encode(squeeze.compress(sample) + squeeze.flush()).decode(), zlib.crc32(sample)])
     script = resources.files("evolve.views").joinpath("page_inflate.js").read_text(encoding="utf-8")
     check = """
       const crc = (bytes) => {

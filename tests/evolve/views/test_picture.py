@@ -42,9 +42,7 @@ def test_the_winning_path_ends_at_the_best(relatives, run):
 def test_records_only_improve(relatives, run):
     values = [picture(relatives, run.best).spots[i].value for i in picture(relatives, run.best).records]
     assert all(later < earlier for earlier, later in pairwise(values))
-    assert values[-1] == min(
-        relatives.value(row.id) for row in run.programs if relatives.value(row.id) is not None
-    )
+    assert values[-1] == min(relatives.value(row.id) for row in run.programs if relatives.value(row.id) is not None)
 
 
 def test_islands_need_not_be_numbered_without_gaps():

@@ -31,9 +31,7 @@ def recipe(model, train_steps):
 
     return dict(optimizers=[optimizer], set_hparams=set_hparams)
 """
-NEW = OLD.replace("LR = 0.02", "LR = 0.03").replace(
-    "1 - step / train_steps", "max(0, 1 - step / train_steps)"
-)
+NEW = OLD.replace("LR = 0.02", "LR = 0.03").replace("1 - step / train_steps", "max(0, 1 - step / train_steps)")
 
 
 @pytest.fixture
@@ -95,9 +93,7 @@ def test_changed_parts_in_words_the_innermost_only():
 
 
 def test_a_number_within_a_function_does_not_rewrite_it():
-    changes = part_changes(
-        OLD.replace("momentum=BETA", "momentum=0.8"), OLD.replace("momentum=BETA", "momentum=0.7")
-    )
+    changes = part_changes(OLD.replace("momentum=BETA", "momentum=0.8"), OLD.replace("momentum=BETA", "momentum=0.7"))
     assert changes is not None
     assert [(change.kind, change.what) for change in changes] == [("hyperparameter", "0.8 -> 0.7")]
 

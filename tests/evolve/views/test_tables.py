@@ -55,9 +55,7 @@ def test_status_has_a_grid_for_each_question():
         best_seed=Standing(1, estimate, "muon", "seed"),
         gain=Gain(0.1, 0.05, 0.15),
     )
-    run, standings, islands, operators = (
-        plain(grid) for grid in status_grids(progress, {"folder": "runs/1"})
-    )
+    run, standings, islands, operators = (plain(grid) for grid in status_grids(progress, {"folder": "runs/1"}))
     assert "runs/1" in run
     assert "12,345" in run
     assert "345" in run.splitlines()[-1]
@@ -75,9 +73,7 @@ def test_status_of_a_run_that_has_nothing_yet():
 
 def test_seeds_with_and_without_an_estimate():
     estimate = EstimateRow(1, "proxy", 1.9, 0.01, 1.88, 1.92, 4)
-    rows = lines_of(
-        seeds_grid([("adamw", "Adam with decay.", 90), ("muon", "Muon.", 120)], {"adamw": estimate})
-    )
+    rows = lines_of(seeds_grid([("adamw", "Adam with decay.", 90), ("muon", "Muon.", 120)], {"adamw": estimate}))
     assert rows[1] == ["adamw", "90", "1.9000", "±0.0200", "Adam", "with", "decay."]
     assert rows[2] == ["muon", "120", "-", "Muon."]
 

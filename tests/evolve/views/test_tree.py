@@ -88,6 +88,5 @@ def test_a_real_looking_run(relatives, run):
     text = forest(relatives, run.best).to_text()
     assert f"#{run.best} *" in text
     assert (
-        f"#{run.best} *"
-        in program_tree(relatives, relatives.path(run.best)[0], run.best, depth=99, most=99).to_text()
+        f"#{run.best} *" in program_tree(relatives, relatives.path(run.best)[0], run.best, depth=99, most=99).to_text()
     )
