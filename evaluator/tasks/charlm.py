@@ -101,15 +101,15 @@ class CharLM:
     def _rungs(self) -> tuple[Rung, ...]:
         steps = self.proxy_steps
         return (
-            Rung("smoke", _SMOKE_STEPS, _SMOKE_STEPS, 0, 1, "validation", Limits(5.0, 30.0)),
-            Rung("proxy", steps, steps, 0, 2, "validation", Limits(15.0, 90.0)),
-            Rung("confirm", 3 * steps, steps, 1000, 4, "validation", Limits(45.0, 270.0)),
+            Rung("smoke", _SMOKE_STEPS, _SMOKE_STEPS, 0, 1, "validation", Limits(5.0, 120.0)),
+            Rung("proxy", steps, steps, 0, 2, "validation", Limits(15.0, 600.0)),
+            Rung("confirm", 3 * steps, steps, 1000, 4, "validation", Limits(45.0, 1800.0)),
             self._full("validation", first_rng_seed=2000),
         )
 
     def _full(self, split: str, first_rng_seed: int) -> Rung:
         steps = 10 * self.proxy_steps
-        return Rung("full", steps, 2 * self.proxy_steps, first_rng_seed, 8, split, Limits(150.0, 900.0))
+        return Rung("full", steps, 2 * self.proxy_steps, first_rng_seed, 8, split, Limits(150.0, 6000.0))
 
 
 @cache
