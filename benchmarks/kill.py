@@ -109,7 +109,8 @@ def main() -> None:
     check = sqlite3.connect(database).execute("pragma integrity_check").fetchone()[0]
     table = f"""# 30 random kills
 
-Date {datetime.date.today()}, {len(os.sched_getaffinity(0))} cores, `python benchmarks/kill.py --kills {arguments.kills}`.
+Date {datetime.date.today()}, {len(os.sched_getaffinity(0))} cores;
+`python benchmarks/kill.py --kills {arguments.kills}`.
 
 | what | figure |
 | --- | --- |

@@ -123,17 +123,17 @@ def _climb(state: State) -> Plan | None:
         known = state.programs[program]
         if known.planned.get("confirm", 0) < wanted and not _pending(state, program, "confirm"):
             return Plan(program, "confirm", "one of the best seed programs")
-    elites = state.elites()
-    if not elites:
-        return None
-    leader = min(map(state.mean, elites))
-    for program in by_mean(elites):
+    elites = by_mean(state.elites())
+    leader = state.mean(elites[0]) if elites else 0.0
+    hopeful = []
+    for program in elites:
         at = proxy.estimate(program)
+        planned = state.programs[program].planned.get("confirm", 0)
         if at.mean - at.sd > leader:
             break
-        planned = state.programs[program].planned.get("confirm", 0)
-        if at.n < CHECKED or planned >= wanted or _pending(state, program, "confirm"):
-            continue
+        if at.n >= CHECKED and planned < wanted and not _pending(state, program, "confirm"):
+            hopeful.append((-planned, program))  # what has begun is finished first
+    for planned, program in sorted(hopeful, key=lambda each: each[0]):
         if planned == 0 or _plausible(state, program):
             return Plan(program, "confirm", "it may be the best")
     return None

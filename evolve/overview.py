@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from evolve.config import Config
 from evolve.views.progress import Gain, IslandProgress, OperatorProgress, Progress, Standing
+from population.queries import IslandLeader, OperatorTally
 from population.rows import EstimateRow
 from population.store import Store
 
@@ -18,35 +17,15 @@ def overview(store: Store) -> Progress:
     config = Config.from_dict(store.run)
     summary = store.summary()
     best, best_seed = standings(store)
-    births: Counter[str] = Counter()
-    failed: Counter[str] = Counter()
-    improved: Counter[str] = Counter()
-    members: Counter[int] = Counter()
-    leaders: dict[int, EstimateRow] = {}
-    means: dict[int, float] = {}
-    for line in store.listing(rung="proxy", order="id"):
-        if line.birth is not None:
-            births[line.operator] += 1
-            failed[line.operator] += line.outcome not in ("", "finished")
-        if line.mean is None or line.sd is None or line.low is None or line.high is None or not line.n:
-            continue
-        if line.outcome != "finished":
-            continue
-        means[line.id] = line.mean
-        if line.birth is not None:
-            improved[line.operator] += line.mean < means.get(line.parents[0], float("-inf"))
-        members[line.island] += 1
-        if line.island not in leaders or line.mean < leaders[line.island].mean:
-            leaders[line.island] = EstimateRow(line.id, "proxy", line.mean, line.sd, line.low, line.high, line.n)
+    leaders = {each.island: each for each in store.leaders("proxy")}
+    tallies = {each.operator: each for each in store.tallies("proxy")}
     return Progress(
         elapsed=summary.elapsed,
         births=summary.births,
         trials=summary.trials,
         outcomes=dict(summary.outcomes),
-        islands=tuple(_island(i, leaders.get(i), members[i]) for i in range(config.islands)),
-        operators=tuple(
-            OperatorProgress(name, births[name], failed[name], improved[name]) for name in config.operators
-        ),
+        islands=tuple(_island(i, leaders.get(i)) for i in range(config.islands)),
+        operators=tuple(_operator(name, tallies.get(name)) for name in config.operators),
         best=best,
         best_seed=best_seed,
         gain=_gain(store, best, best_seed),
@@ -70,10 +49,15 @@ def _standing(store: Store, row: EstimateRow) -> Standing:
     return Standing(row.program, row, program.name, program.operator)
 
 
-def _island(index: int, leader: EstimateRow | None, members: int) -> IslandProgress:
-    if leader is None:
-        return IslandProgress(str(index), members=members)
-    return IslandProgress(str(index), leader.program, leader.mean, leader.low, leader.high, members)
+def _island(index: int, found: IslandLeader | None) -> IslandProgress:
+    if found is None:
+        return IslandProgress(str(index))
+    at = found.leader
+    return IslandProgress(str(index), at.program, at.mean, at.low, at.high, found.members)
+
+
+def _operator(name: str, tally: OperatorTally | None) -> OperatorProgress:
+    return OperatorProgress(name, tally.births, tally.failed, tally.improved) if tally else OperatorProgress(name)
 
 
 def _gain(store: Store, best: Standing | None, best_seed: Standing | None) -> Gain | None:

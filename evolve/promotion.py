@@ -83,8 +83,8 @@ def plan(store: Store, program: int, rung: Rung, fingerprint: str) -> Promotion:
         "rng_seeds": list(new.rng_seeds),
         "fingerprint": fingerprint,
     }
-    last = max((event.id for event in store.events()), default=0)
-    store.append_event(EventRow(last + 1, "promotion", data, store.last_elapsed(), last_seq(store) + 1))
+    last = store.last_rows()
+    store.append_event(EventRow(last.event + 1, "promotion", data, store.last_elapsed(), last.seq + 1))
     return new
 
 
@@ -98,7 +98,7 @@ def carry_out(
     """
     done = results(store, promotion)
     missing = [slot for slot in promotion.slots() if slot not in done]
-    id, seq = last_trial(store), last_seq(store)
+    seq, id, _ = store.last_rows()
     elapsed = store.last_elapsed()  # a promotion is no part of the search's running time
     lost: dict[Slot, int] = {}
     under_way: dict[int, Slot] = {}
@@ -164,20 +164,6 @@ def results(store: Store, promotion: Promotion) -> Mapping[Slot, TrialRow]:
         for row in store.trials(program)
         if row.fingerprint == promotion.fingerprint and row.rng_seed in seeds and row.outcome != "lost"
     }
-
-
-def last_seq(store: Store) -> int:
-    """Place of the last row of a run."""
-    return max(
-        max((row.seq for row in store.events()), default=0),
-        max((row.seq for row in store.trials()), default=0),
-        max((row.seq for row in store.programs()), default=0),
-    )
-
-
-def last_trial(store: Store) -> int:
-    """Id of the last trial row."""
-    return max((row.id for row in store.trials()), default=0)
 
 
 def _values(promotion: Promotion, program: int, found: Mapping[Slot, TrialRow]) -> Iterator[float | None]:

@@ -109,6 +109,20 @@ class IslandLeader(NamedTuple):
     leader: EstimateRow
 
 
+class LastRows(NamedTuple):
+    """Where a run's rows end; 0 where there are none.
+
+    Attributes:
+        seq: Place of the last row of all.
+        trial: Id of the last trial.
+        event: Id of the last event.
+    """
+
+    seq: int
+    trial: int
+    event: int
+
+
 FAILED = "outcome NOT IN ('finished', 'lost')"
 """The condition of the index `trials_failed`, word for word."""
 
@@ -215,3 +229,9 @@ LAST_ELAPSED = """
     SELECT max(coalesce((SELECT elapsed FROM programs ORDER BY id DESC LIMIT 1), 0.0),
                coalesce((SELECT elapsed FROM trials ORDER BY id DESC LIMIT 1), 0.0),
                coalesce((SELECT elapsed FROM events ORDER BY id DESC LIMIT 1), 0.0))"""
+
+LAST_ROWS = """
+    SELECT max(coalesce((SELECT seq FROM programs ORDER BY id DESC LIMIT 1), 0),
+               coalesce((SELECT seq FROM trials ORDER BY id DESC LIMIT 1), 0),
+               coalesce((SELECT seq FROM events ORDER BY id DESC LIMIT 1), 0)),
+           coalesce((SELECT max(id) FROM trials), 0), coalesce((SELECT max(id) FROM events), 0)"""

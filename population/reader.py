@@ -13,7 +13,7 @@ from typing import Any
 from population import codec, queries
 from population.database import Connection
 from population.errors import StoreError, UnknownProgramError
-from population.queries import IslandLeader, Listed, OperatorTally, Summary
+from population.queries import IslandLeader, LastRows, Listed, OperatorTally, Summary
 from population.rows import EstimateRow, EventRow, ProgramRow, TrialRow
 
 _SELECT_PROGRAM = (
@@ -222,6 +222,11 @@ class Reader:
         """Running time of the run when its last row was written, in seconds; 0 for an empty run."""
         row = self._connection.one(queries.LAST_ELAPSED)
         return float(row[0]) if row else 0.0
+
+    def last_rows(self) -> LastRows:
+        """Where the rows end: what the next writer goes on from."""
+        row = self._connection.one(queries.LAST_ROWS)
+        return LastRows._make(row or (0, 0, 0))
 
     def _listed(
         self,

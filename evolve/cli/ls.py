@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from evolve.cli.common import clear_errors, json_option, print_json, reading, run_option
+from evolve.cli.common import clear_errors, json_option, reading, run_option
 
 if TYPE_CHECKING:
     from evolve.views.tables import ProgramLine
     from population.store import Listed
+
+
+SHOWN = 30
+"""Programs in a listing for people."""
 
 
 @click.command("ls")
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--operator", help="Only programs made by this operator (seed and add included).")
 @click.option("--outcome", help="Only programs whose trials ended so: finished, crashed, rejected, ...")
 @click.option("--rejected", is_flag=True, help="Only programs that broke a rule, with the rule.")
-@click.option("-n", "--limit", type=click.IntRange(1), help="At most so many; all with --json, else 30.")
+@click.option("-n", "--limit", type=click.IntRange(1), help=f"At most so many; all with --json, else {SHOWN}.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Leave out so many first.")
 @run_option
 @json_option
@@ -50,18 +54,18 @@ def command(
     from evolve.views.tables import programs_grid
 
     with reading(folder) as (_, store):
-        lines = store.listing(
-            rung=rung,
-            order=order,
-            island=island,
-            operator=operator,
-            outcome="rejected" if rejected else outcome,
-            limit=limit if limit is not None or as_json else 30,
-            offset=offset,
-        )
+        wanted: dict[str, Any] = {
+            "rung": rung,
+            "order": order,
+            "island": island,
+            "operator": operator,
+            "outcome": "rejected" if rejected else outcome,
+            "offset": offset,
+        }
         if as_json:
-            print_json([line._asdict() for line in lines])
+            click.echo("[\n" + ",\n".join(store.listing_json(**wanted, limit=limit)) + "\n]")
             return
+        lines = store.listing(**wanted, limit=limit or SHOWN)
         best, _ = standings(store)
         show(programs_grid(map(_line, lines), rung, best.id if best else None))
 

@@ -48,9 +48,9 @@ def rows(folder: Path):
 
 
 def test_a_run_finds_better_programs_than_its_seed_programs(tmp_path):
-    state = search(tmp_path, Budget(births=50))
+    state = search(tmp_path, Budget(births=100))
     means = {id: state.mean(id) for id in state.programs}
-    assert state.births == 50
+    assert state.births == 100
     assert min(means.values()) < min(means[id] for id in (1, 2, 3)) - 0.05
     assert state.replicates > 0
     assert state.migrations > 0
