@@ -85,7 +85,7 @@ function drawLaneNames() {
     pen.font = `11px ${theme.sans}`;
     const best = laneBest[k];
     if (best >= 0) pen.fillText(data.mean[best].toFixed(4), 20, y + 16);
-    if (height > 92) pen.fillText("failed", 20, top + height * 0.925);
+    if (height > 92) pen.fillText("no value", 20, top + height * 0.925);
   });
 }
 

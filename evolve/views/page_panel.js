@@ -51,12 +51,12 @@ function showProgram(i) {
   panel.className = "";
   panel.replaceChildren(...heading(i), ...standing(i));
   if (data.note[i]) panel.append(make("p", "note", data.note[i]));
-  const born = data.birth[i] === null ? "not born in this run" : `birth ${data.birth[i].toLocaleString("en")}, ${clock(data.elapsed[i])}`;
+  const born = data.birth[i] === null ? ["Entered", clock(data.elapsed[i])] : ["Born", `birth ${data.birth[i].toLocaleString("en")}, ${clock(data.elapsed[i])}`];
   panel.append(facts([
     ["Operator", data.operators[data.operator[i]]],
     ...(data.component[i] ? [["Component", mono(data.component[i])]] : []),
     ["Island", String(data.lanes[data.lane[i]])],
-    ["Born", born],
+    born,
     [data.parents[i].length > 1 ? "Parents" : "Parent", links(data.parents[i])],
     ["Children", links(childrenOf[i])],
     ["Digest", mono(data.digest[i])],
@@ -206,12 +206,12 @@ function showOverview() {
 }
 
 function bestSeed() {
-  const roots = data.parents.flatMap((parents, i) => (parents.length || data.mean[i] === null ? [] : [i]));
-  if (!roots.length) return [];
-  const best = roots.reduce((a, b) => (worth(b) < worth(a) ? b : a));
+  const seeds = data.operator.flatMap((kind, i) => (data.operators[kind] === "seed" && data.mean[i] !== null ? [i] : []));
+  if (!seeds.length) return [];
+  const best = seeds.reduce((a, b) => (worth(b) < worth(a) ? b : a));
   const item = make("div", "links");
   item.append(linkTo(best), make("span", "", `${data.name[best]}  ${plusMinus(data.mean[best], data.low[best], data.high[best])}`));
-  return [["Best start", item]];
+  return [["Best seed", item]];
 }
 
 // Births by operator, and how many were estimated better than their main parent.

@@ -37,12 +37,12 @@ def facts_grid(family: Family, row: ProgramRow, best: int | None) -> Grid:
     """Who a program is."""
     title = _name(row) + (" (best)" if row.id == best else "")
     made_by = f"{row.operator}, {row.component}" if row.component else row.operator
-    born = f"birth {numbers.count(row.birth)}" if row.birth is not None else "not born in this run"
+    at = f"at {numbers.duration(row.elapsed)}"
     facts = [
         ("operator", made_by),
         ("note", row.note),
         ("island", str(row.island)),
-        ("born", f"{born}, at {numbers.duration(row.elapsed)}"),
+        ("entered", at) if row.birth is None else ("born", f"birth {numbers.count(row.birth)}, {at}"),
         ("parents", ", ".join(_relative(family, parent) for parent in row.parents)),
         ("children", _children(family, row.id)),
         ("failed", family.failure(row.id).replace("_", " ")),

@@ -95,7 +95,7 @@ def _lanes(drawing: Picture) -> Iterator[str]:
         yield f'<text x="24" y="{top + 24}" font-weight="600">Island {lane}</text>'
         if values:
             yield f'<text x="24" y="{top + 41}" font-size="11" fill="{GREY}">{min(values):.4f}</text>'
-        yield f'<text x="24" y="{top + LANE_HEIGHT * 0.93:.1f}" font-size="11" fill="{GREY}">failed</text>'
+        yield f'<text x="24" y="{top + LANE_HEIGHT * 0.93:.1f}" font-size="11" fill="{GREY}">no value</text>'
 
 
 def _edges(drawing: Picture, place: _Place) -> Iterator[str]:

@@ -107,8 +107,11 @@ def forest(family: Family, best: int | None, most: int = 5) -> Tree:
         lines.append(TreeLine("", "", "", "winning path", f"{len(path)} programs", "title"))
         lines += _path(family, path, best, LONGEST_PATH)
     roots = [row.id for row in family.programs if family.main_parent(row.id) is None]
+    apart = bool(path)
     for root in sorted(roots, key=lambda id: below[id].worth):
-        lines.append(TreeLine("", "", "", "", "", "title"))
+        if apart or below[root].size:
+            lines.append(TreeLine("", "", "", "", "", "title"))
+        apart = below[root].size > 0
         lines.append(_line(family, root, "", "branch", best, below[root].text()))
         lines += _below(family, root, best, 1, most, below)
     return Tree(tuple(lines))

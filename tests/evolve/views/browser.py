@@ -38,5 +38,5 @@ def document(page: Path, fragment: str = "", switches: tuple[str, ...] = ()) -> 
             "--dump-dom",
             page.absolute().as_uri() + fragment,
         ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=True)
     return done.stdout
