@@ -217,7 +217,8 @@ def table_row(program: str, source: str, winner: list[Run], runs: list[Run]) -> 
     """One line of the table."""
     old = {parameter.name: parameter.value for parameter in hyperparameters(source)}
     values = [run.value for run in winner if run.value is not None]
-    as_written = next(run.value for run in runs if run.rng_seed == FIRST_RNG_SEED)
+    untouched = {name: old[name] for name in winner[0].values}
+    as_written = next(run.value for run in runs if (run.values, run.rng_seed) == (untouched, FIRST_RNG_SEED))
     first = next(run.value for run in winner if run.rng_seed == FIRST_RNG_SEED)
     changes = ", ".join(f"{name} {old[name]:g} → {value:g}" for name, value in winner[0].values.items())
     failed = sum(run.value is None for run in runs)

@@ -19,7 +19,7 @@ class PSGDKron(torch.optim.Optimizer):
         beta1, beta2: Memory of the momentum and of the running RMS, in [0, 1).
         eps: Added to the running RMS, in units of the summed gradient.
         weight_decay: Share of a matrix that is removed per unit of learning rate.
-        q_lr: Largest relative change of Q in one of its updates.
+        q_lr: Relative step of Q; up to 1 it cannot make Q singular, but the bound behind that is loose.
         every: Steps between updates of Q.
         max_rms: Longer updates are shortened to this RMS.
     """
