@@ -14,18 +14,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
+from evolve.birth import attempt_rows
 from evolve.budget import Budget, Spent
 from evolve.config import Config
 from evolve.convert import trial_row
 from evolve.decide import Migrate, Plan, Run, Vary, next_action
 from evolve.genomes import NamedGenome
+from evolve.hands import Runner, Worker
 from evolve.inbox import Inbox
 from evolve.report import pair, progress, standing
 from evolve.state import MOST_LOST, Planned, State
-from evolve.variation import Variation, VariationWorker, Varied
+from evolve.variation import Variation, Varied
 from evolve.views.live import ProgressView
 from population.rows import EstimateRow, EventRow, ProgramRow, TrialRow
 from population.store import Store
@@ -38,27 +40,6 @@ FLUSH_SECONDS = 1.0
 """Shortest time between two writings of the derived estimates."""
 MOST_BARREN = 500
 """Attempts without a birth after which the operators have nothing new to offer."""
-
-
-class Runner(Protocol):
-    """Whoever runs trials; `evaluator.pool.Evaluator` does."""
-
-    @property
-    def idle(self) -> int:
-        """Trials that may be submitted now."""
-        ...
-
-    def submit(self, request: TrialRequest) -> int:
-        """Begin a trial; returns its ticket."""
-        ...
-
-    def wait(self, timeout: float | None = None) -> list[tuple[int, Trial]]:
-        """Trials that have ended, after at most `timeout` seconds."""
-        ...
-
-    def filenos(self) -> list[int]:
-        """Descriptors that become readable when `wait` may have something to give."""
-        ...
 
 
 class EngineError(Exception):
@@ -95,7 +76,7 @@ class Engine:
         store: Store,
         state: State,
         evaluator: Runner,
-        worker: VariationWorker,
+        worker: Worker,
         inbox: Inbox,
         budget: Budget,
         view: ProgressView,
@@ -228,41 +209,9 @@ class Engine:
         self._note_best()
 
     def _on_variation(self, action: Vary, varied: Varied) -> None:
-        known = self.state.digests.get(varied.digest) if varied.digest else None
-        result = "none" if varied.child is None else "known" if known is not None else "birth"
-        event = EventRow(
-            self.state.events + 1,
-            "attempt",
-            {
-                "attempt": action.attempt,
-                "island": action.island,
-                "operator": action.operator,
-                "parents": list(action.parents),
-                "pruning": action.pruning,
-                "result": result,
-                "reason": varied.reason if known is None else f"program {known} again",
-            },
-        )
-        rows: list[ProgramRow | TrialRow | EventRow] = [event]
-        if varied.child is not None and known is None:
-            child = varied.child
-            id = len(self.state.programs) + 1
-            rows.append(
-                ProgramRow(
-                    id,
-                    varied.digest,
-                    child.source,
-                    action.operator,
-                    action.island,
-                    self.state.births + 1,
-                    action.parents,
-                    child.component,
-                    child.note,
-                    child.moves,
-                )
-            )
-            self.message = f"#{id} {action.operator}: {child.note}"
-        self._write(rows)
+        self._write(attempt_rows(self.state, action, varied))
+        if varied.child is not None:
+            self.message = f"{action.operator}: {varied.child.note}"
 
     def _take_in(self) -> None:
         for path, genome in self._inbox.waiting():

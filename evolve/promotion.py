@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from evaluator.records import Outcome, Rung, TrialRequest
 from evolve.convert import trial_row
-from evolve.engine import Runner
+from evolve.hands import Runner
 from evolve.overview import standings
 from evolve.views.tables import PromotionLine
 from population.rows import EventRow, TrialRow

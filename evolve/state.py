@@ -110,6 +110,7 @@ class State:
         self.config = config
         self.rungs = rungs
         self.programs: dict[int, Known] = {}
+        self._seeds: list[int] = []
         self.digests: dict[str, int] = {}
         self.queue: deque[Planned] = deque()
         self.islands: tuple[Island, ...] = make_islands(config.islands)
@@ -158,13 +159,15 @@ class State:
 
     def seed_programs(self) -> list[Known]:
         """The seed programs that have not failed."""
-        return [known for known in self.programs.values() if known.is_seed and not known.failed]
+        return [self.programs[id] for id in self._seeds if not self.programs[id].failed]
 
     def _on_program(self, row: ProgramRow) -> None:
         parent = row.parents[0] if row.parents else None
         self.programs[row.id] = Known(
             row.id, parent, row.operator, row.island, row.operator == "seed", row.name, row.moves
         )
+        if row.operator == "seed":
+            self._seeds.append(row.id)
         self.digests[row.digest] = row.id
         for estimates in self.estimates.values():
             estimates.add_program(row.id, parent, row.operator)
