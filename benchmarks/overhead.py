@@ -170,7 +170,7 @@ def main() -> None:
         f"`evolve -h`: {help_seconds():.3f} s (median of 10, whole process).",
         "",
         "Milliseconds per birth are CPU time of the engine's process over "
-        f"{BIRTHS} births with their trials (smoke, proxy, replicates, confirm): deciding, writing, estimates, archives.",
+        f"{BIRTHS} births with their trials (smoke, proxy, replicates, confirm): deciding, writing, estimates.",
         "",
         "| operator | own work, ms (median over pairs of seed programs) |",
         "| --- | --- |",
