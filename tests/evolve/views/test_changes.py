@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evolve.views.changes import diff_lines, diff_size
 
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure."""
 LINES = st.lists(st.sampled_from(["a", "b", "c", "", "    d"]), max_size=30)
 
 
@@ -29,11 +31,13 @@ def applied(old: list[str], diff: list[str]) -> list[str]:
     return new + old[at:]
 
 
+@PATIENT
 @given(LINES, LINES)
 def test_a_diff_says_how_to_make_the_new_text(old, new):
     assert applied(old, diff_lines("\n".join(old) + "\n" * bool(old), "\n".join(new) + "\n" * bool(new))) == new
 
 
+@PATIENT
 @given(LINES)
 def test_equal_texts_have_no_diff(lines):
     assert diff_lines("\n".join(lines), "\n".join(lines)) == []

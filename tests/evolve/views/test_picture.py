@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evolve.views.family import family
@@ -58,6 +58,7 @@ def test_nothing_to_draw():
     assert drawing.spots == drawing.lanes == drawing.records == ()
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.floats(0.1, 10), min_size=1, max_size=20, unique=True))
 def test_shares_fall_from_one_to_zero(values):
     values = sorted(values, reverse=True)
