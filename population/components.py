@@ -92,9 +92,7 @@ def _returned(tree: ast.Module) -> dict[str, ast.expr]:
 
 def _hook_names(tree: ast.Module) -> set[str]:
     returned = _returned(tree)
-    return {
-        value.id for key, value in returned.items() if key in HOOKS and isinstance(value, ast.Name)
-    } | set(HOOKS)
+    return {value.id for key, value in returned.items() if key in HOOKS and isinstance(value, ast.Name)} | set(HOOKS)
 
 
 def _schedule(tree: ast.Module, found: list[tuple[str, Definition]]) -> set[str]:
@@ -105,9 +103,7 @@ def _schedule(tree: ast.Module, found: list[tuple[str, Definition]]) -> set[str]
     candidates = {
         name: node
         for name, node in found
-        if isinstance(node, ast.FunctionDef)
-        and name.removeprefix("recipe.").count(".") == 0
-        and name != "recipe"
+        if isinstance(node, ast.FunctionDef) and name.removeprefix("recipe.").count(".") == 0 and name != "recipe"
     }
     users = _users(tree)
     while True:
@@ -144,9 +140,7 @@ def init_functions(tree: ast.Module) -> list[ast.FunctionDef]:
     called = {
         node.value.func.id
         for node in (recipe.body if recipe else ())
-        if isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Call)
-        and isinstance(node.value.func, ast.Name)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)
     }
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in called]
     return [node for node in functions if any(initializer(line) for line in node.body)]
@@ -176,11 +170,7 @@ def initializer(node: ast.stmt) -> str | None:
     for part in ast.walk(node):
         if isinstance(part, Definition | ast.Lambda):
             return None
-        if (
-            isinstance(part, ast.Call)
-            and isinstance(part.func, ast.Attribute)
-            and part.func.attr in _INITIALIZERS
-        ):
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in _INITIALIZERS:
             return part.func.attr
     return None
 
@@ -204,9 +194,7 @@ def _parameter_groups(tree: ast.Module, names: Names) -> Iterator[Component]:
                     *lines(node),
                 )
         elif _is_group(node):
-            yield Component(
-                Kind.PARAMETER_GROUP, names(f"recipe.group({_short(written['params'])})"), *lines(node)
-            )
+            yield Component(Kind.PARAMETER_GROUP, names(f"recipe.group({_short(written['params'])})"), *lines(node))
 
 
 def _is_group(node: ast.AST) -> bool:

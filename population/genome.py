@@ -40,7 +40,7 @@ def parse(source: str) -> ast.Module:
     _check_text(source)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
+            warnings.simplefilter("ignore")
             compile(source, "<genome>", "exec", dont_inherit=True)
             tree = ast.parse(source, "<genome>")
     except SyntaxError as error:
@@ -52,9 +52,7 @@ def parse(source: str) -> ast.Module:
         raise GenomeError(f"the genome does not compile: {error}") from error
     depth = _depth(tree)
     if depth > MAX_DEPTH:
-        raise GenomeError(
-            f"the genome is nested {depth} levels deep, at most {MAX_DEPTH} are allowed; flatten it"
-        )
+        raise GenomeError(f"the genome is nested {depth} levels deep, at most {MAX_DEPTH} are allowed; flatten it")
     return tree
 
 

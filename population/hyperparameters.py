@@ -25,6 +25,7 @@ _STRUCTURAL = """
     ord train_steps recurse inplace out reverse strict default t
 """
 """Keywords whose numbers say what is computed, not how strongly: another number breaks the code."""
+_NEVER_ZERO = frozenset({Scale.COUNT, Scale.FACTOR, Scale.LEARNING_RATE, Scale.EPS})
 
 
 def hyperparameters(source: str) -> tuple[Hyperparameter, ...]:
@@ -115,8 +116,10 @@ def find_hyperparameters(tree: ast.Module, starts: list[int], names: Names) -> I
         if value is None or id(node) in seen:
             continue
         seen.add(id(node))
-        span = byte_span(node, starts)
         scale = guess_scale(key, value)
+        if value == 0 and scale in _NEVER_ZERO:
+            continue  # a counter or a sum that starts at nothing: state, no setting
+        span = byte_span(node, starts)
         yield Hyperparameter(
             Kind.HYPERPARAMETER,
             names(f"{path}{key}"),

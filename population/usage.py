@@ -34,9 +34,7 @@ def effective(source: str) -> tuple[Hyperparameter, ...]:
 
 def _unread_constants(tree: ast.Module) -> Iterator[ast.expr]:
     """Values of top-level names that nothing reads."""
-    read = {
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
+    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     for statement in tree.body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in read:
@@ -56,9 +54,7 @@ def _overridden_defaults(tree: ast.Module) -> Iterator[ast.expr]:
             calls.setdefault(node.func.id, []).append(node)
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
-            makers = [
-                part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"
-            ]
+            makers = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
             arguments, bound = (makers[0].args, 1) if makers else (None, 0)
         elif isinstance(node, ast.FunctionDef):
             arguments, bound = node.args, 0

@@ -63,7 +63,7 @@ class Crossover:
             graft = options.pop(rng.choices(range(len(options)), [option.weight for option in options])[0])
             try:
                 source, component, done = graft.apply(host, donor)
-                source = without_leftovers(source, (sources[0], sources[1]))
+                source = without_leftovers(source, (host, donor))
                 check_names(source)
                 if digest(source) in known:
                     reasons["a child would equal a parent"] = None

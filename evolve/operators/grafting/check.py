@@ -54,8 +54,7 @@ def _at_once(node: ast.AST) -> Iterator[ast.AST]:
     yield node
     for child in ast.iter_child_nodes(node):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and (
-            child is getattr(node, "body", None)
-            or child in (node.body if isinstance(node.body, list) else ())
+            child is getattr(node, "body", None) or child in (node.body if isinstance(node.body, list) else ())
         ):
             continue
         yield from _at_once(child)

@@ -113,9 +113,7 @@ def without_entries(draft: Draft, host: Recipe, names: Iterable[str]) -> None:
         edits = text.without_members(opening, [text.span(keyword) for keyword in result.keywords], indices)
     else:
         pairs = list(zip(result.keys, result.values, strict=True))
-        indices = [
-            i for i, (key, _) in enumerate(pairs) if isinstance(key, ast.Constant) and key.value in gone
-        ]
+        indices = [i for i, (key, _) in enumerate(pairs) if isinstance(key, ast.Constant) and key.value in gone]
         edits = text.without_members(text.span(result)[0], [text.span(pair) for pair in pairs], indices)
     for edit in edits:
         draft.edit(edit.start, edit.end, edit.text)

@@ -13,14 +13,14 @@ from evolve.operators.grafting.recipe import Recipe, read_keys
 from evolve.operators.pruning.reading import Reading, string
 
 
-def without_leftovers(source: str, parents: tuple[str, str]) -> str:
+def without_leftovers(source: str, parents: tuple[Recipe, Recipe]) -> str:
     """The child without settings that a parent's optimizers read and its own do not."""
     reading = Reading(source)
     try:
         recipe = Recipe(reading)
     except NoVariationError:
         return source
-    before = {key for parent in parents for key in read_keys([Reading(parent).tree])}
+    before = {key for parent in parents for key in read_keys([parent.reading.tree])}
     dead = before - read_keys([reading.tree])
     going = [node for node in ast.walk(recipe.function) if _only_sets(node, dead)]
     if not going or recipe.set_hparams is None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from evolve.operators.base import NoVariationError
 from evolve.operators.grafting.draft import Draft
 from evolve.operators.grafting.hook import add_entries, without_entries
+from evolve.operators.grafting.layout import laid_out, snake
 from evolve.operators.grafting.recipe import (
     OPTIMIZER_API,
     Group,
@@ -22,6 +23,7 @@ from evolve.operators.grafting.recipe import (
     within,
     written_keys,
 )
+from evolve.operators.grafting.same import Sameness
 from evolve.operators.grafting.schedule import settings_of
 
 _WORDS = {
@@ -67,10 +69,13 @@ class OptimizerGraft:
 
 
 def optimizer_grafts(host: Recipe, donor: Recipe) -> Iterator[OptimizerGraft]:
-    """Every optimizer graft that the two recipes allow."""
+    """Every optimizer graft that the two recipes allow; a class that is there already is none."""
+    same = Sameness(host, donor)
     for ours in host.slots:
         for theirs in donor.slots:
             if theirs.definition is None:
+                continue
+            if ours.definition is not None and same.twin(donor.reading.binding(theirs.definition)) is ours.definition:
                 continue
             roles = {group.role: group for group in theirs.groups if group.role}
             matched = tuple((group, roles[group.role]) for group in ours.groups if group.role in roles)
@@ -93,14 +98,14 @@ class _Swap:
         else:
             removed += [group.display for group, _ in graft.groups if group.display is not None]
         kept = [group.params for group, _ in graft.groups]
-        self.draft = Draft(host, donor, self.theirs.class_name, removed, kept)
+        self.draft = Draft(host, donor, snake(self.theirs.class_name), removed, kept)
 
     def apply(self) -> tuple[str, str, str]:
-        draft, host = self.draft, self.host
+        draft = self.draft
         name = self._variable()
         draft.rename(self.theirs.variable, name)
         hooks = self._hooks()
-        call = self._call()
+        call = self._call(f"{draft.indent}{name} = ")
         settings = self._settings()
         if self.graft.whole:
             draft.replace(self.ours.call, call)
@@ -109,8 +114,7 @@ class _Swap:
                 if isinstance(node, ast.Name) and not self._inside_dropped(node):
                     draft.replace(node, name)
         else:
-            following = _next(host, self.ours.statement)
-            draft.before(following, [f"{draft.indent}{name} = {call}"])
+            draft.after(self.ours.statement, [f"{draft.indent}{name} = {call}"])
             self._leave()
             self._join(name)
         self._insert(hooks, settings)
@@ -135,7 +139,7 @@ class _Swap:
         if self.graft.whole and wanted == self.ours.variable.name:
             return wanted
         if wanted in {"optimizer", "opt", "optim", "aux"}:
-            wanted = self.theirs.class_name.lower()
+            wanted = snake(self.theirs.class_name)
         return self.draft.fresh(wanted)
 
     def _dropped_hooks(self) -> list[str]:
@@ -149,24 +153,20 @@ class _Swap:
                     found.append(name)
         return found
 
-    def _call(self) -> str:
-        """Construction of the donor's optimizer over the host's parameters."""
-        ours, donor_text = self.host.reading.text, self.donor.reading.text
-        first = self.theirs.call.args[0]
-        groups = []
+    def _call(self, before: str) -> str:
+        """Construction of the donor's optimizer over the host's parameters, to stand behind `before`."""
+        take, call = self.draft.take, self.theirs.call
+        groups: list[str] = []
         for group, like in self.graft.groups:
-            params = ours.of(group.params)
-            if like.display is None:
-                return self.draft.take(self.theirs.call, {first: params})
-            shown = donor_text.of(like.display)
-            assert shown
-            groups.append(self.draft.take(like.display, {like.params: params}))
-        if len(groups) == 1:
-            text = f"[{groups[0]}]"
+            params = self.host.reading.text.of(group.params)
+            groups.append(params if like.display is None else take(like.display, {like.params: params}))
+        if len(groups) > 1:
+            first = laid_out("[", groups, "]", before=f"{self.draft.indent}    ")
         else:
-            inner = self.draft.indent + "    "
-            text = "[\n" + "".join(f"{inner}{group},\n" for group in groups) + f"{self.draft.indent}]"
-        return self.draft.take(self.theirs.call, {first: text})
+            first = groups[0] if self.theirs.display is None else f"[{groups[0]}]"
+        rest = [take(argument) for argument in call.args[1:]]
+        rest += [f"{word.arg}={take(word.value)}" if word.arg else f"**{take(word.value)}" for word in call.keywords]
+        return laid_out(f"{take(call.func)}(", [first, *rest], ")", before=before)
 
     def _leave(self) -> None:
         """Take the groups out of the host's optimizer."""
@@ -252,9 +252,7 @@ class _Swap:
             draft.edit(end, end, "".join(f"\n{inner}{line}" for line in settings))
         texts = []
         for name, hook in hooks.items():
-            draft.rename(
-                self.donor.reading.binding(hook), name if name in self.dropped else draft.fresh(name)
-            )
+            draft.rename(self.donor.reading.binding(hook), name if name in self.dropped else draft.fresh(name))
             texts.append(draft.statement_text(hook) + "\n")
         if texts:
             draft.before(host.returns, texts)
@@ -264,7 +262,3 @@ class _Swap:
 
 def _is(host: Recipe, item: ast.expr, variable: object) -> bool:
     return isinstance(item, ast.Name) and host.reading.binding(item) is variable
-
-
-def _next(host: Recipe, statement: ast.stmt) -> ast.stmt:
-    return host.function.body[host.function.body.index(statement) + 1]

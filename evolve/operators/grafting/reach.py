@@ -13,13 +13,7 @@ from evolve.operators.grafting.recipe import Recipe
 from evolve.operators.pruning.reading import is_docstring
 
 _Definition = (
-    ast.FunctionDef
-    | ast.AsyncFunctionDef
-    | ast.ClassDef
-    | ast.Import
-    | ast.ImportFrom
-    | ast.Assign
-    | ast.AnnAssign
+    ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign
 )
 
 
@@ -36,6 +30,7 @@ def reached(recipe: Recipe, without: Sequence[ast.AST] = (), also: Sequence[ast.
     roots: list[ast.AST] = [recipe.function]
     for block in (body, recipe.function.body):
         roots += [unit for unit in block if not _is_definition(unit) and not is_docstring(unit)]
+    scopes = (recipe.reading.scopes.module, recipe.reading.scopes.scope_of[recipe.function])
     units = {id(unit): unit for unit in (*body, *recipe.function.body)}
     found: dict[int, ast.AST] = {}
     stack: list[ast.AST] = [*also, *reversed(roots)]
@@ -46,7 +41,9 @@ def reached(recipe: Recipe, without: Sequence[ast.AST] = (), also: Sequence[ast.
         if isinstance(node, ast.stmt) and id(node) in units:
             found[id(node)] = node
         if isinstance(node, ast.Name):
-            stack += [_unit(recipe, store) for store in recipe.reading.binding(node).stores]
+            binding = recipe.reading.binding(node)
+            if binding.scope in scopes:
+                stack += [_unit(recipe, store) for store in binding.stores]
         inner = list(ast.iter_child_nodes(node))
         if node is recipe.function:
             inner = [part for part in inner if id(part) not in units]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 
 from evolve.operators.grafting.recipe import Recipe
+from evolve.operators.pruning.reading import Reading
 from evolve.operators.pruning.scopes import Binding
 
 
@@ -44,10 +45,19 @@ class Sameness:
         other = host_scope.names.get(binding.name)
         if other is None:
             return None
+        if isinstance(binding.stores[0], ast.alias):
+            return self._import_pair(binding, other)
         ours, theirs = _binder(self._donor, binding, outer), _binder(self._host, other, outer)
         if ours is None or theirs is None or _form(ours) != _form(theirs):
             return None
         return ours, theirs
+
+    def _import_pair(self, binding: Binding, other: Binding) -> tuple[ast.stmt, ast.stmt] | None:
+        ours = [imported(self._donor.reading, store) for store in binding.stores]
+        theirs = [imported(self._host.reading, store) for store in other.stores]
+        if ours != theirs or len(ours) != 1:
+            return None
+        return self._donor.reading.statement(binding.stores[0]), self._host.reading.statement(other.stores[0])
 
     def _needs(self, statement: ast.stmt) -> list[Binding]:
         """Variables of module and recipe that a donor's statement reads, the recipe's arguments aside."""
@@ -91,3 +101,13 @@ def _form(statement: ast.stmt) -> str:
         bare = type(statement)(**{**vars(statement), "body": statement.body[1:]})
         return ast.dump(bare)
     return ast.dump(statement)
+
+
+def imported(reading: Reading, alias: ast.AST) -> tuple[str | None, str, int]:
+    """What an import means: the module it is taken from, if any, the name, and the level of a relative import."""
+    statement = reading.parent[alias]
+    name = alias.name if isinstance(alias, ast.alias) else ""
+    if isinstance(statement, ast.ImportFrom):
+        return statement.module or ".", name, statement.level
+    asname = isinstance(alias, ast.alias) and alias.asname is not None
+    return None, name if asname else name.split(".")[0], 0

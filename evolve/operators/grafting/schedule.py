@@ -34,7 +34,10 @@ class ScheduleGraft:
         ours, theirs = host.set_hparams, donor.set_hparams
         assert ours is not None
         assert theirs is not None
-        draft = Draft(host, donor, "new", [ours])
+        wanted = written_keys([ours]) - written_keys([theirs])
+        wanted &= read_keys([slot.definition for slot in host.slots if slot.definition is not None])
+        stays = [node for node in ast.walk(ours) if isinstance(node, ast.Assign) and written_keys([node]) & wanted]
+        draft = Draft(host, donor, "new", [ours], stays)
         draft.rename(donor.reading.binding(theirs), ours.name)
         code: list[ast.stmt] = [theirs]
         missing = read_keys([theirs]) - written_keys([theirs]) - _known_keys(host)
@@ -46,8 +49,6 @@ class ScheduleGraft:
             raise NoVariationError(f"the donor's schedule reads {', '.join(sorted(missing))} of every group")
         replaced = joined_groups(host, donor, code)
         lines = [draft.statement_text(statement, replaced) for statement in code]
-        wanted = written_keys([ours]) - written_keys([theirs])
-        wanted &= read_keys([slot.definition for slot in host.slots if slot.definition is not None])
         if wanted:
             _check_step_name(ours, theirs)
             inner = " " * theirs.body[0].col_offset
@@ -106,15 +107,11 @@ def _kept(body: list[ast.stmt], wanted: set[str], needed: set[str], take: _Take)
 
 
 def _stored(node: ast.AST) -> set[str]:
-    return {
-        part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-    }
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
 
 
 def _loaded(node: ast.AST) -> set[str]:
-    return {
-        part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
-    }
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
 
 
 def _check_step_name(ours: ast.FunctionDef, theirs: ast.FunctionDef) -> None:
