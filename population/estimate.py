@@ -11,6 +11,7 @@ module must not know failures (a failed trial has no number), the store, or why 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +21,7 @@ from population.fit import Evidence, refit
 from population.kinship import Posterior, State, origin
 from population.mixture import Floats, Mixture
 from population.noise import Noise, guess
+from population.passengers import against, cloned, swapped
 
 WINDOW = 1000
 """Programs looked at by a refit: the most recent ones with trials."""
@@ -27,10 +29,14 @@ WINDOW = 1000
 GROWTH = 1.5
 """Refits happen when the number of trials has grown by this factor, so that they cost a constant share."""
 
+PASSES = 4
+"""Most steps of a refit while the run is small and the noise sd still far off."""
+
 CACHED_STATES = 4096
+"""Programs whose posterior state is kept; others are computed again from the nearest ancestor's when asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """What is known of a value; lower is better.
 
@@ -49,9 +55,16 @@ class Estimate:
     n: int
 
 
-@dataclass
+@dataclass(slots=True)
 class _Program:
-    """What was told about a program, and what is remembered about it."""
+    """What was told about a program, and what is remembered about it.
+
+    Attributes:
+        trials: Sum and count of values by rng_seed.
+        current: Something computed from its present trials and ancestors may be kept, here or further down.
+        reported: `stale` knows that it changed.
+        loudness: Its noise sd over the typical one, as of `estimate`.
+    """
 
     id: int
     parent: _Program | None
@@ -71,17 +84,23 @@ class _Program:
 
 
 class Estimates:
-    """Estimates of all programs on one rung."""
+    """Estimates of all programs on one rung.
 
-    def __init__(self) -> None:
+    Args:
+        noise: Noise parameters to use as they are, with `effects`; by default both are fitted from the run.
+        effects: Weights by operator, as `population.effects.fit` returns them.
+    """
+
+    def __init__(self, noise: Noise | None = None, effects: Mapping[str, Floats] | None = None) -> None:
         self._programs: dict[int, _Program] = {}
         self._tested: list[_Program] = []
         self._stale: list[int] = []
         self._states: dict[int, State] = {}
         self._trials = 0
         self._next_fit = 4
-        self._noise: Noise | None = None
-        self._effects: dict[str, Floats] = {"": PRIOR}
+        self._fitted = noise is None
+        self._noise = noise
+        self._effects = dict(effects or {"": PRIOR})
         self._origin = 0.0
         self.fits = 0
         """Refits so far. A refit changes every estimate a little and is not reported by `stale`."""
@@ -116,11 +135,9 @@ class Estimates:
         """
         entry = self._find(program)
         if not math.isfinite(value):
-            raise ValueError(
-                f"value of program {program} is {value}; only finished trials with finite values count"
-            )
-        if self._noise is None:
-            self._noise = guess(value)
+            raise ValueError(f"value of program {program} is {value}; only finished trials with finite values count")
+        if not self._trials:
+            self._noise = self._noise or guess(value)
             self._origin = value
         if not entry.trials:
             self._tested.append(entry)
@@ -128,7 +145,7 @@ class Estimates:
         entry.trials[rng_seed] = (total + value, count + 1)
         self._trials += 1
         self._mark(entry)
-        if self._trials >= self._next_fit:
+        if self._fitted and self._trials >= self._next_fit:
             self._next_fit = math.ceil(GROWTH * self._trials)
             self._refit()
 
@@ -139,7 +156,7 @@ class Estimates:
             ValueError: The program is unknown, or the rung has no finished trial at all.
         """
         entry = self._find(program)
-        if not entry.current or entry.estimate is None:
+        if entry.estimate is None:
             posterior = self._posterior(entry)
             entry.estimate = _summary(posterior.value(), len(entry.trials))
             entry.loudness = posterior.loudness()
@@ -169,16 +186,13 @@ class Estimates:
         down_first, down_second, common = _paths(first, second)
         if common is None:
             return _independent(self.estimate(a), self.estimate(b), shared)
+        ancestor = self._state(common)
+        start = cloned(ancestor)
         if not down_second:
-            posterior, passenger = self._descend(_cloned(self._state(common)), down_first)
-            return _summary(_against(posterior, passenger, 1.0), shared)
+            return _summary(against(self._descend(start, down_first), 1.0), shared)
         if down_first:
-            posterior, passenger = self._descend(_cloned(self._state(common)), down_first)
-            start = _swapped(posterior.state(), passenger)
-        else:
-            start = _cloned(self._state(common))
-        posterior, passenger = self._descend(start, down_second)
-        return _summary(_against(posterior, passenger, -1.0), shared)
+            start = swapped(self._descend(start, down_first).state(), ancestor)
+        return _summary(against(self._descend(start, down_second), -1.0), shared)
 
     def stale(self) -> tuple[int, ...]:
         """Programs that are new, or whose own or ancestor's trial arrived, since the last call; in order of change."""
@@ -210,10 +224,16 @@ class Estimates:
         return entry
 
     def _mark(self, entry: _Program) -> None:
-        """Note that a program and its descendants changed; descendants of a marked one are marked already."""
+        """Note that a program and its descendants changed.
+
+        A program is `current` only if its parent is, and `reported` only if all its descendants are, so the descent
+        ends where there is nothing left to note: marking is paid for by what was computed or reported before.
+        """
         stack = [entry]
         while stack:
             node = stack.pop()
+            if node.reported and not node.current:
+                continue
             if not node.reported:
                 node.reported = True
                 self._stale.append(node.id)
@@ -225,9 +245,7 @@ class Estimates:
     def _posterior(self, entry: _Program) -> Posterior:
         noise = self.noise()
         if entry.parent is None:
-            wide = Mixture(
-                np.ones(1), np.zeros(1), np.array([(0.3 * abs(self._origin) + 100 * noise.sd) ** 2])
-            )
+            wide = Mixture(np.ones(1), np.zeros(1), np.array([(0.3 * abs(self._origin) + 100 * noise.sd) ** 2]))
             return Posterior(origin(self._origin, noise), wide, noise, entry.rng_seeds(), entry.values())
         above = self._state(entry.parent)
         return Posterior(above, self.effect(entry.operator), noise, entry.rng_seeds(), entry.values())
@@ -245,31 +263,31 @@ class Estimates:
             if len(self._states) >= CACHED_STATES:
                 self._states.pop(next(iter(self._states)))
             self._states[node.id] = state
+            node.current = True
         return state
 
-    def _descend(self, state: State, path: list[_Program]) -> tuple[Posterior, int]:
-        """Follow a lineage down with passengers aboard.
-
-        Returns:
-            The last program's posterior, and the number of passengers, which come last in its state.
-        """
-        passengers = len(state.mean) - 1 - len(state.rng_seeds)
+    def _descend(self, state: State, path: list[_Program]) -> Posterior:
+        """The last program's posterior, from its ancestor's state down a lineage, passengers aboard."""
         noise = self.noise()
         for node in path:
             posterior = Posterior(state, self.effect(node.operator), noise, node.rng_seeds(), node.values())
             if node is not path[-1]:
                 state = posterior.state()
-        return posterior, passengers
+        return posterior
 
     def _refit(self) -> None:
         window = self._tested[-WINDOW:]
-        for _ in range(2 if len(window) <= 150 else 1):
+        for _ in range(PASSES if len(window) <= 60 else 1):
             seen = [Evidence(node.operator, node.parent is None, self._posterior(node)) for node in window]
+            before = self.noise().sd
             self._noise, self._effects = refit(self.noise(), seen)
             self._states.clear()
+            if abs(math.log(self._noise.sd / before)) < 0.1:
+                break
         self.fits += 1
         for node in self._programs.values():
             node.current = False
+            node.estimate = None
 
 
 def _summary(posterior: Mixture, n: int) -> Estimate:
@@ -278,8 +296,9 @@ def _summary(posterior: Mixture, n: int) -> Estimate:
 
 
 def _independent(a: Estimate, b: Estimate, shared: int) -> Estimate:
-    """Difference of unrelated programs, each end from both half-widths (Zou and Donner 2008
-    <https://doi.org/10.1002/sim.3095>).
+    """Difference of unrelated programs.
+
+    Each end comes from the half-widths of both (Zou and Donner 2008 <https://doi.org/10.1002/sim.3095>).
     """
     mean = a.mean - b.mean
     low = mean - math.hypot(a.mean - a.low, b.high - b.mean)
@@ -304,28 +323,3 @@ def _paths(a: _Program, b: _Program) -> tuple[list[_Program], list[_Program], _P
     if node is None:
         return [], [], None
     return up_a[: above[node.id]][::-1], up_b[::-1], node
-
-
-def _cloned(state: State) -> State:
-    """The same state twice: once to move on, once as passengers that stay."""
-    return State(
-        state.rng_seeds, np.concatenate([state.mean, state.mean]), np.tile(state.cov, (2, 2)), state.scale
-    )
-
-
-def _swapped(state: State, passengers: int) -> State:
-    """The passengers move on (they are an ancestor with the first rng_seeds); the arrived value stays."""
-    start = len(state.mean) - passengers
-    order = [*range(start, len(state.mean)), 0]
-    return State(
-        state.rng_seeds[: passengers - 1], state.mean[order], state.cov[np.ix_(order, order)], state.scale
-    )
-
-
-def _against(posterior: Posterior, passengers: int, sign: float) -> Mixture:
-    """`sign` times (the program's value minus the first passenger's)."""
-    size = 1 + len(posterior.rng_seeds) + passengers
-    along = np.zeros(size)
-    along[0] = sign
-    along[size - passengers] = -sign
-    return posterior.linear(along)

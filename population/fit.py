@@ -1,7 +1,7 @@
 """Noise and effects from a window of a run: one expectation-maximisation step over programs' posteriors.
 
-Each program's innovation (its trials minus what its parent's posterior predicted) is new information, so programs
-that share rng_seeds and ancestors are not counted twice. This module must not know when it is called.
+Each program's innovation (its trials minus what its parent's posterior predicted) is new information, so programs that
+share rng_seeds and ancestors are not counted twice. This module must not know when it is called.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from population.kinship import Posterior
 from population.mixture import Floats
 from population.noise import SCALES, Noise, guess
 
-_PRIOR_CONTRASTS = 2.0
-_PRIOR_PROGRAMS = 12.0
-_PRIOR_TRIALS = 50.0
+PROGRAMS = 12.0
+"""Weight of the first guess at the shares of classes, in programs. The sd itself is not held back by any guess."""
+
+TRIALS = 50.0
+"""Weight of the first guess at the share of outliers, in trials."""
+
+_WEAK = guess(1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,34 +48,11 @@ def refit(noise: Noise, seen: Sequence[Evidence]) -> tuple[Noise, dict[str, Floa
         noise: The parameters under which `seen` was computed.
         seen: Programs with at least one trial each.
     """
-    weak = guess(1.0)
-    shared = own = float(_PRIOR_CONTRASTS)
-    counted = 0
-    outliers, trials = _PRIOR_TRIALS * weak.outliers, _PRIOR_TRIALS
-    for program in seen:
-        shares = program.posterior.shares()
-        outliers += shares.outliers
-        trials += shares.n
-        if shares.n > 1:
-            counted += shares.n
-            shared += shares.shared
-            own += shares.own
-    telling = [program for program in seen if len(program.posterior._index)>1]
+    better = _outliers(noise, seen)
+    telling = [program for program in seen if program.posterior.n > 1]
     if telling:
-        scales, inherited, kept = _classes(noise, telling)
-    else: scales, inherited, kept = noise.scales, noise.inherited, noise.kept
-    shared_var = (1.0 - noise.own) * shared / (counted + _PRIOR_CONTRASTS)
-    own_var = noise.own * own / (counted + _PRIOR_CONTRASTS)
-    better = replace(
-        noise,
-        sd=noise.sd * math.exp(float(scales @ np.log(SCALES))),
-        own=min(max(own_var / (shared_var + own_var), 1e-3), 0.999),
-        scales=scales,
-        inherited=inherited,
-        kept=kept,
-        outliers=outliers / trials,
-        contrasts=counted,
-    )
+        better = _classes(better, telling)
+        better = replace(better, own=_own(noise, telling))
     edges = [program for program in seen if not program.founder]
     if not edges:
         return better, {"": PRIOR}
@@ -79,24 +60,45 @@ def refit(noise: Noise, seen: Sequence[Evidence]) -> tuple[Noise, dict[str, Floa
     return better, fit(likelihoods, [program.operator for program in edges])
 
 
-def _classes(noise, seen, rounds=40):
-    weak = guess(1.0)
+def _outliers(noise: Noise, seen: Sequence[Evidence]) -> Noise:
+    expected = sum(program.posterior.outliers() for program in seen) + TRIALS * _WEAK.outliers
+    return replace(noise, outliers=expected / (sum(program.posterior.n for program in seen) + TRIALS))
+
+
+def _own(noise: Noise, telling: Sequence[Evidence]) -> float:
+    """Share of a trial's variance that no relative shares: one step for two variance components."""
+    ratios = np.array([program.posterior.variance_ratios() for program in telling])
+    count = sum(program.posterior.n for program in telling)
+    shared, own = (ratios.sum(axis=0) + 2.0) / (count + 2.0)
+    share = float(noise.own * own / (noise.own * own + (1.0 - noise.own) * shared))
+    return min(max(share, 1e-3), 0.999)
+
+
+def _classes(noise: Noise, telling: Sequence[Evidence], rounds: int = 40) -> Noise:
+    """Shares of noise scales and of what edges keep, to convergence given the programs' class likelihoods.
+
+    The typical sd is then moved to where the scales are centred.
+    """
+    likelihood = np.array([program.posterior.class_likelihood for program in telling])
+    parent = np.array([program.posterior.parent_scale for program in telling])
+    founder = np.array([program.founder for program in telling])
+    edges = int((~founder).sum())
     scales, inherited, kept = noise.scales, noise.inherited, noise.kept
-    likelihood = np.array([program.posterior.class_likelihood for program in seen])
-    parent = np.array([program.posterior.parent_scale for program in seen])
-    founder = np.array([program.founder for program in seen])
     for _ in range(rounds):
         old = np.where(founder[:, None], 0.0, inherited * parent)
-        new = np.where(founder[:, None], scales, (1 - inherited) * scales)
+        new = np.where(founder[:, None], scales, (1.0 - inherited) * scales)
         joint = likelihood * (old + new)[:, :, None] * kept
         joint /= joint.sum(axis=(1, 2), keepdims=True)
-        by_scale = joint.sum(axis=2)
-        by_kept = joint[~founder].sum(axis=(0, 1))
-        fresh = by_scale * new / (old + new)
-        a = fresh.sum(axis=0) + _PRIOR_PROGRAMS * weak.scales
-        scales = a / a.sum()
-        edges = (~founder).sum()
-        inherited = (edges - fresh[~founder].sum() + _PRIOR_PROGRAMS * weak.inherited) / (edges + _PRIOR_PROGRAMS)
-        b = by_kept + _PRIOR_PROGRAMS * weak.kept
-        kept = b / b.sum()
-    return scales, float(inherited), kept
+        fresh = joint.sum(axis=2) * new / (old + new)
+        scales = (fresh.sum(axis=0) + PROGRAMS * _WEAK.scales) / (fresh.sum() + PROGRAMS)
+        as_before = edges - float(fresh[~founder].sum())
+        inherited = (as_before + PROGRAMS * _WEAK.inherited) / (edges + PROGRAMS)
+        kept = (joint[~founder].sum(axis=(0, 1)) + PROGRAMS * _WEAK.kept) / (edges + PROGRAMS)
+    return replace(
+        noise,
+        sd=noise.sd * math.exp(float(scales @ np.log(SCALES))),
+        scales=scales,
+        inherited=inherited,
+        kept=kept,
+        contrasts=sum(program.posterior.n - 1 for program in telling),
+    )

@@ -50,24 +50,6 @@ class State:
     scale: Floats
 
 
-@dataclass(frozen=True, eq=False)
-class Shares:
-    """What one program's posterior says about the noise.
-
-    Attributes:
-        n: Its rng_seeds.
-        shared: Expected sum over its trials of (fresh part of the rng_seed effect)**2 over its variance; n if
-            the shared noise is right.
-        own: The same for the noise that no relative shares.
-        outliers: Expected number of outliers.
-    """
-
-    n: int
-    shared: float
-    own: float
-    outliers: float
-
-
 def origin(value: float, noise: Noise) -> State:
     """What seed programs descend from: a fixed value and no rng_seed effects."""
     return State((), np.array([value]), np.zeros((1, 1)), noise.scales)
@@ -90,6 +72,8 @@ class Posterior:
         self, parent: State, effect: Mixture, noise: Noise, rng_seeds: tuple[int, ...], values: Floats
     ) -> None:
         new = tuple(seed for seed in rng_seeds if seed not in parent.rng_seeds)
+        self.n = len(rng_seeds)
+        self.size = len(parent.mean) + len(new)
         self.rng_seeds = parent.rng_seeds + new
         self._index = np.array([1 + self.rng_seeds.index(seed) for seed in rng_seeds], dtype=np.intp)
         self._mean, self._cov, self._fresh = _propagated(parent, len(new), noise)
@@ -113,7 +97,7 @@ class Posterior:
         joint = np.exp(log_joint - log_joint.max())
         self.effect_likelihood = joint.sum(axis=0)
         joint *= effect.weights
-        by_class = joint.sum(axis=1).reshape(len(_KEPT), -1).sum(axis=1) / prior.reshape(len(_KEPT), -1).sum(axis=1)
+        by_class = _per_class(joint.sum(axis=1)) / _per_class(prior)
         self.class_likelihood = by_class.reshape(len(SCALES), len(KEPT))
         self.parent_scale = parent.scale
         self._weights = joint / joint.sum()
@@ -166,7 +150,7 @@ class Posterior:
 
     def value(self) -> Mixture:
         """Posterior of the program's value."""
-        along = np.zeros(self._mean.shape[1])
+        along = np.zeros(self.size)
         along[0] = 1.0
         return self.linear(along)
 
@@ -174,21 +158,26 @@ class Posterior:
         """Root mean square of the program's noise scale, in units of the typical sd."""
         return float(np.sqrt(self._base @ _SCALES[self._class] ** 2))
 
-    def shares(self) -> Shares:
-        """What this program says about the noise."""
-        by_class = self._base.reshape(len(_KEPT), -1).sum(axis=1).reshape(len(SCALES), len(KEPT))
+    def outliers(self) -> float:
+        """Expected number of outliers among its trials."""
+        return float(self._base.reshape(len(_KEPT), -1)[:, 1:].sum())
+
+    def variance_ratios(self) -> tuple[float, float]:
+        """For `Noise.own`: expected squares of its trials' noise over the variances assumed, summed over trials.
+
+        Returns:
+            The fresh part of the rng_seed effects, and the noise that no relative shares; n each if all is right.
+        """
         own, fresh = self._own[self._class], self._fresh[self._class][:, self._index - 1]
-        delta = (self._weights * self._delta_mean).sum(axis=1) / np.maximum(self._base, 1e-300)
-        spread = self._delta_var + (self._delta_mean - delta[:, None]) ** 2
-        delta_var = (self._weights * spread).sum(axis=1) / np.maximum(self._base, 1e-300)
+        share = self._weights / np.maximum(self._base, 1e-300)[:, None]
+        delta = (share * self._delta_mean).sum(axis=1)
+        delta_var = (share * (self._delta_var + (self._delta_mean - delta[:, None]) ** 2)).sum(axis=1)
         score = self._by_residual - self._by_one * delta[:, None]
         known = np.diagonal(self._inverse, axis1=1, axis2=2) - self._by_one**2 * delta_var[:, None]
         surprise = score**2 - known
-        return Shares(
-            n=len(self._index),
-            shared=float(self._base @ (1.0 + fresh * surprise).sum(axis=1)),
-            own=float(self._base @ (1.0 + own[:, None] * surprise).sum(axis=1)),
-            outliers=float(self._base.reshape(len(_KEPT), -1)[:, 1:].sum()),
+        return (
+            float(self._base @ (1.0 + fresh * surprise).sum(axis=1)),
+            float(self._base @ (1.0 + own[:, None] * surprise).sum(axis=1)),
         )
 
     def state(self) -> State:
@@ -211,8 +200,8 @@ class Posterior:
         covs = cov - gain @ self._inverse[keep] @ gain.transpose(0, 2, 1)
         covs += slope[:, :, None] * slope[:, None, :] + away[:, :, None] * away[:, None, :]
         total = (weights @ covs.reshape(len(weights), -1)).reshape(len(mean), len(mean))
-        by_class = self._base.reshape(len(_KEPT), -1).sum(axis=1).reshape(len(SCALES), len(KEPT))
-        return State(self.rng_seeds, mean, 0.5 * (total + total.T), by_class.sum(axis=1))
+        scale = _per_class(self._base).reshape(len(SCALES), len(KEPT)).sum(axis=1)
+        return State(self.rng_seeds, mean, 0.5 * (total + total.T), scale)
 
 
 @cache
@@ -221,11 +210,18 @@ def _class_of(hypotheses: int) -> npt.NDArray[np.intp]:
     return np.repeat(np.arange(len(_KEPT)), hypotheses)
 
 
+def _per_class(by_hypothesis: Floats) -> Floats:
+    total: Floats = by_hypothesis.reshape(len(_KEPT), -1).sum(axis=1)
+    return total
+
+
 def _inverted(matrices: Floats) -> tuple[Floats, Floats]:
     """Inverses and log determinants of positive definite matrices, shape (classes, n, n)."""
     if matrices.shape[1] == 1:
         return 1.0 / matrices, np.log(matrices[:, 0, 0])
-    return np.linalg.inv(matrices), np.linalg.slogdet(matrices)[1]
+    inverse = np.asarray(np.linalg.inv(matrices), dtype=np.float64)
+    log_det = np.asarray(np.linalg.slogdet(matrices)[1], dtype=np.float64)
+    return inverse, log_det
 
 
 def _farthest(values: Floats) -> npt.NDArray[np.intp]:

@@ -126,8 +126,9 @@ def t_quantile(probability: float, df: float) -> float:
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:
-    """Regularized incomplete beta function I_x(a, b), by Lentz's method on its continued fraction (NIST DLMF
-    8.17.22 <https://dlmf.nist.gov/8.17.E22>).
+    """Regularized incomplete beta function I_x(a, b).
+
+    By Lentz's method on its continued fraction (NIST DLMF 8.17.22 <https://dlmf.nist.gov/8.17.E22>).
     """
     if x <= 0.0 or x >= 1.0:
         return min(max(x, 0.0), 1.0)
