@@ -13,8 +13,9 @@ from evolve.operators.ablation.cut import Cut, mentions_lr, named, needs_matrice
 from evolve.operators.ablation.needs import Needs
 from evolve.operators.pruning.fold import keep_side
 from evolve.operators.pruning.reading import Reading
+from evolve.operators.pruning.vocabulary import words
 
-_SHAPES = frozenset("size shape numel dim is_contiguous dtype device".split())  # noqa: SIM905
+_SHAPES = words("size shape numel dim is_contiguous dtype device")
 
 
 def branches(reading: Reading, needs: Needs) -> Iterator[Cut]:
@@ -23,12 +24,14 @@ def branches(reading: Reading, needs: Needs) -> Iterator[Cut]:
         if isinstance(node, ast.IfExp) and _may_be_decided(reading, node.test):
             for side, gone, word in ((node.body, node.orelse, "true"), (node.orelse, node.body, "false")):
                 if _is_safe(reading, node.test, [side], word) and not mentions_lr(gone):
-                    yield Cut("branch", place(reading, node), _what(reading, node.test, word), (reading.text.replaced(node, side),))
+                    yield Cut(
+                        "branch", place(reading, node), _what(reading, node.test, word), (reading.replaced(node, side),)
+                    )
         elif isinstance(node, ast.If) and _may_be_decided(reading, node.test):
             for kept, dropped, word in ((node.body, node.orelse, "true"), (node.orelse, node.body, "false")):
-                if kept and _is_safe(reading, node.test, kept, word) and needs.may_go(dropped, within=node):
-                    if edits := keep_side(reading, node, kept, dropped):
-                        yield Cut("branch", place(reading, node), _what(reading, node.test, word), tuple(edits))
+                safe = bool(kept) and _is_safe(reading, node.test, kept, word) and needs.may_go(dropped, within=node)
+                if safe and (edits := keep_side(reading, node, kept, dropped)):
+                    yield Cut("branch", place(reading, node), _what(reading, node.test, word), tuple(edits))
 
 
 def _what(reading: Reading, test: ast.expr, word: str) -> str:
@@ -42,18 +45,41 @@ def _may_be_decided(reading: Reading, test: ast.expr) -> bool:
             return False
         if isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.Not) and isinstance(part.operand, ast.Name):
             return False  # `not state`
-        if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in {"len", "isinstance", "hasattr"}:
+        if (
+            isinstance(part, ast.Call)
+            and isinstance(part.func, ast.Name)
+            and part.func.id in {"len", "isinstance", "hasattr"}
+        ):
             return False
     return _SHAPES.isdisjoint(named(test)) and not _asks_for_key(test, ast.NotIn)
 
 
 def _asks_for_key(test: ast.expr, kind: type[ast.cmpop]) -> bool:
     return any(
-        isinstance(part, ast.Compare) and isinstance(part.left, ast.Constant) and any(isinstance(op, kind) for op in part.ops)
+        isinstance(part, ast.Compare)
+        and isinstance(part.left, ast.Constant)
+        and any(isinstance(op, kind) for op in part.ops)
         for part in ast.walk(test)
     )
 
 
+def _without_flag(test: ast.expr) -> bool | None:
+    """How a condition on a flag of a group comes out for groups that lack it; None for other conditions."""
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            absent = _without_flag(inner)
+            return None if absent is None else not absent
+        case ast.Call(func=ast.Attribute(attr="get"), args=[_]):
+            return False
+        case ast.Subscript(slice=ast.Constant(value=str())):
+            return False
+        case _:
+            return None
+
+
 def _is_safe(reading: Reading, test: ast.expr, kept: list[ast.expr] | list[ast.stmt], word: str) -> bool:
+    absent = _without_flag(test)
+    if absent is not None and absent is not (word == "true"):
+        return False  # special treatment may be dropped, not given to all
     present = word == "true" and _asks_for_key(test, ast.In) and "state" in list(named(test))
     return not present and not any(needs_matrices(reading, part) for part in kept)

@@ -103,6 +103,15 @@ def called(reading: Reading, call: ast.Call) -> list[Function]:
     return []
 
 
+def iterates(reading: Reading, node: ast.AST) -> bool:
+    """Whether a node stands in a loop that applies a matrix product again and again, which may need every part."""
+    loop = reading.inside(node, ast.For, ast.While)
+    if not isinstance(loop, ast.For) or not isinstance(loop.iter, ast.Call):
+        return False
+    counts = isinstance(loop.iter.func, ast.Name) and loop.iter.func.id == "range"
+    return counts and any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult) for n in ast.walk(loop))
+
+
 def tames_iteration(reading: Reading, node: ast.expr) -> bool:
     """Whether a division by an expression's own norm stands before a loop over it, which may need it to converge."""
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div) or not isinstance(node.left, ast.Name):

@@ -71,6 +71,8 @@ def _may_serve(constants: Constants, kept: dict[str, Entry], gone: dict[str, Ent
         return False
     if "lr" not in kept:
         return True
+    if all(constants.is_same(kept[key].value, gone[key].value) for key in kept if key != "params"):
+        return len(kept) < len(gone)  # the same settings: a merger would change nothing
     rates = constants.value(kept["lr"].value), constants.value(gone["lr"].value)
     known = isinstance(rates[0], int | float) and isinstance(rates[1], int | float)
     return known and float(rates[0]) <= _LONGER * float(rates[1])  # type: ignore[arg-type]

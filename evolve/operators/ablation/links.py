@@ -16,9 +16,10 @@ from evolve.operators.pruning.holders import Holders
 from evolve.operators.pruning.keys import Keys
 from evolve.operators.pruning.reading import Reading, string
 from evolve.operators.pruning.text import Edit
+from evolve.operators.pruning.vocabulary import words
 
-_BOUNDS = frozenset("clamp clamp_ clip clip_ sign sign_ tanh tanh_ nan_to_num triu tril abs round".split())  # noqa: SIM905
-_FACTORS = frozenset("mul mul_ div div_".split())  # noqa: SIM905
+_BOUNDS = words("clamp clamp_ clip clip_ sign sign_ tanh tanh_ nan_to_num triu tril abs round")
+_FACTORS = words("mul mul_ div div_")
 _SMALL = 1e-3
 
 
@@ -29,7 +30,12 @@ def links(reading: Reading, values: Values) -> Iterator[Cut]:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
         name, receiver = node.func.attr, node.func.value
-        if name in reading.methods or values.of(node) is not Value.TENSOR or mentions_lr(node):
+        if (
+            name in reading.methods
+            or reading.path(node.func)
+            or values.of(node) is not Value.TENSOR
+            or mentions_lr(node)
+        ):
             continue
         if name in {"lerp_", "add_"} and is_state(reading, receiver):
             yield from _memory(reading, node, divisors)
@@ -40,7 +46,7 @@ def links(reading: Reading, values: Values) -> Iterator[Cut]:
                 yield _cut(reading, "term", node, receiver, node.args[0])
         elif name in _BOUNDS and not _protects(node) and not isinstance(reading.parent[node], ast.Expr):
             what = f"`.{name}(...)` of `{short(reading, node)}`"
-            yield Cut("bound", place(reading, node), what, (reading.text.replaced(node, receiver),))
+            yield Cut("bound", place(reading, node), what, (reading.replaced(node, receiver),))
 
 
 def is_state(reading: Reading, receiver: ast.expr) -> bool:
@@ -71,7 +77,7 @@ def _memory(reading: Reading, node: ast.Call, divisors: Divisors) -> Iterator[Cu
         text = f"{reading.text.of(receiver)}.copy_({reading.text.of(newest)})"
         yield Cut("memory", place(reading, node), what, (Edit(*reading.text.span(node), text),))
     else:
-        yield Cut("memory", place(reading, node), what, (reading.text.replaced(node, newest),))
+        yield Cut("memory", place(reading, node), what, (reading.replaced(node, newest),))
 
 
 def _mixture(reading: Reading, values: Values, node: ast.Call) -> Iterator[Cut]:
@@ -85,7 +91,7 @@ def _mixture(reading: Reading, values: Values, node: ast.Call) -> Iterator[Cut]:
 
 def _cut(reading: Reading, kind: str, node: ast.expr, kept: ast.expr, gone: ast.expr) -> Cut:
     what = f"{kind} `{short(reading, gone)}` of `{short(reading, node)}`"
-    return Cut(kind, place(reading, node), what, (reading.text.replaced(node, kept),))
+    return Cut(kind, place(reading, node), what, (reading.replaced(node, kept),))
 
 
 def _protects(node: ast.Call) -> bool:

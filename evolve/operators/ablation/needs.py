@@ -34,7 +34,9 @@ class Needs:
         gone = self._region(statements)
         first = within if within is not None else statements[0]
         return (
-            self._keeps_variables(statements, gone, first) and self._keeps_entries(gone) and self._keeps_attributes(gone)
+            self._keeps_variables(statements, gone, first)
+            and self._keeps_entries(gone)
+            and self._keeps_attributes(gone)
         )
 
     def leaves(self, statements: Sequence[ast.stmt]) -> bool:

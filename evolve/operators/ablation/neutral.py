@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from evolve.operators.ablation.cut import Cut
+from evolve.operators.ablation.divisors import Divisors
 from evolve.operators.pruning.reading import Reading
 from evolve.operators.pruning.text import Edit
 from population.components import Hyperparameter, Scale
@@ -16,9 +18,10 @@ _FIRST_MOMENT = ("beta1", "momentum", "betas[0]", "mu")
 def neutral(reading: Reading) -> Iterator[Cut]:
     """Every hyperparameter that has a value at which it does nothing."""
     data = reading.text.source.encode()
+    divisors = Divisors(reading)
     for part in effective(reading.text.source):
         value = _neutral(part)
-        if value is not None:
+        if value is not None and not divisors.needs(re.split(r"[.\[#]", part.name)[-1]):
             start, end = (len(data[:offset].decode()) for offset in part.span)
             yield Cut("hyperparameter", part.name, f"`{part.name}`, now {value}", (Edit(start, end, value),))
 

@@ -10,31 +10,45 @@ import ast
 import re
 from collections.abc import Iterator
 
-from evolve.operators.ablation.cut import Cut, called, mentions_lr, place, short, tames_iteration
+from evolve.operators.ablation.cut import Cut, called, iterates, mentions_lr, place, short, tames_iteration
+from evolve.operators.ablation.divisors import Divisors
 from evolve.operators.ablation.links import is_state
 from evolve.operators.ablation.needs import Needs
 from evolve.operators.pruning.cuts import without_statements
 from evolve.operators.pruning.reading import Function, Reading, blocks, string
+from evolve.operators.pruning.vocabulary import words
 
-_STEPS = frozenset("add_ sub_ addcdiv_ addcmul_ copy_ lerp_".split())  # noqa: SIM905
+_STEPS = words("add_ sub_ addcdiv_ addcmul_ copy_ lerp_")
 _DEFAULTS = frozenset({("fill_", "1.0"), ("fill_", "1")})
 
 
 def statements(reading: Reading, needs: Needs) -> Iterator[Cut]:
     """Every statement that can go."""
+    divisors = Divisors(reading)
     for node in reading.nodes:
         for block in blocks(node):
             for statement in block:
-                if _is_part(reading, statement) and needs.may_go([statement]) and not needs.leaves([statement]):
+                if (
+                    _is_part(reading, divisors, statement)
+                    and needs.may_go([statement])
+                    and not needs.leaves([statement])
+                ):
                     yield _cut(reading, statement)
 
 
 def _cut(reading: Reading, statement: ast.stmt) -> Cut:
-    return Cut("statement", place(reading, statement), f"`{short(reading, statement)}`", tuple(without_statements(reading, [statement])))
+    return Cut(
+        "statement",
+        place(reading, statement),
+        f"`{short(reading, statement)}`",
+        tuple(without_statements(reading, [statement])),
+    )
 
 
-def _is_part(reading: Reading, statement: ast.stmt) -> bool:
+def _is_part(reading: Reading, divisors: Divisors, statement: ast.stmt) -> bool:
     """Whether a statement is something that people would call a part of an optimizer."""
+    if isinstance(reading.parent[statement], ast.Try):
+        return False  # what puts back what was changed before
     match statement:
         case ast.Expr(value=ast.Call() as call):
             return not _stands_alone_in_if(reading, statement) and _is_change(reading, call)
@@ -43,21 +57,22 @@ def _is_part(reading: Reading, statement: ast.stmt) -> bool:
             return not counts and _may_be_lost(reading, statement)
         case ast.Assign(targets=[ast.Name(id=name)], value=value):
             again = any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(value))
-            return again and _may_be_lost(reading, statement) and not tames_iteration(reading, value)
+            calm = not tames_iteration(reading, value) and not iterates(reading, statement)
+            return again and _may_be_lost(reading, statement) and calm and not divisors.needs(name)
         case ast.Assign(targets=[ast.Subscript(slice=index)]):
             return string(index) is not None and reading.inside(statement, Function) is not None
         case ast.For(iter=ast.Call(func=ast.Name(id="range")), orelse=[]):
             return not mentions_lr(statement)
         case ast.If(orelse=[], body=body):
-            return all(_is_part_of_if(reading, inner) for inner in body)
+            return all(_is_part_of_if(reading, divisors, inner) for inner in body)
         case _:
             return False
 
 
-def _is_part_of_if(reading: Reading, statement: ast.stmt) -> bool:
+def _is_part_of_if(reading: Reading, divisors: Divisors, statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         return _is_change(reading, statement.value)
-    return _is_part(reading, statement)
+    return _is_part(reading, divisors, statement)
 
 
 def _stands_alone_in_if(reading: Reading, statement: ast.stmt) -> bool:

@@ -9,20 +9,25 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from evolve.operators.ablation.cut import Cut, is_guard, mentions_lr, place, short, tames_iteration
+from evolve.operators.ablation.cut import Cut, is_guard, iterates, mentions_lr, place, short, tames_iteration
 from evolve.operators.ablation.divisors import Divisors
 from evolve.operators.ablation.values import Value, Values
 from evolve.operators.pruning.reading import Reading
 from evolve.operators.pruning.text import Edit
+from evolve.operators.pruning.vocabulary import words
 
 
 def terms(reading: Reading, values: Values) -> Iterator[Cut]:
     """Every term and factor that can go."""
     divisors = Divisors(reading)
     for node in reading.nodes:
-        if isinstance(node, ast.BinOp) and is_arithmetic(reading, node) and not tames_iteration(reading, node):
-            if not _weighs_divisor(reading, divisors, node):
-                yield from _operation(reading, values, node)
+        if not isinstance(node, ast.BinOp) or not is_arithmetic(reading, node):
+            continue
+        unstable = iterates(reading, node) or tames_iteration(reading, node)
+        if not unstable and not _weighs_divisor(reading, divisors, node):
+            for kept, cut in _operation(reading, values, node):
+                if not (isinstance(node.op, ast.Add | ast.Sub) and not _is_literal(kept) and divisors.holds(node)):
+                    yield cut
 
 
 def _weighs_divisor(reading: Reading, divisors: Divisors, node: ast.expr) -> bool:
@@ -34,7 +39,8 @@ def _weighs_divisor(reading: Reading, divisors: Divisors, node: ast.expr) -> boo
     return call.func.attr in {"lerp_", "lerp", "add_", "addcmul_", "mul_"} and divisors.holds(call)
 
 
-def _operation(reading: Reading, values: Values, node: ast.BinOp) -> Iterator[Cut]:
+def _operation(reading: Reading, values: Values, node: ast.BinOp) -> Iterator[tuple[ast.expr, Cut]]:
+    """What may stay of an operation, with the cut that leaves it."""
     match node.op:
         case ast.Add():
             pairs = [("term", node.left, node.right), ("term", node.right, node.left)]
@@ -51,14 +57,16 @@ def _operation(reading: Reading, values: Values, node: ast.BinOp) -> Iterator[Cu
     for kind, kept, gone in pairs:
         if _may_stand_alone(reading, values, node, kept, gone):
             what = f"{kind} `{short(reading, gone)}` of `{short(reading, node)}`"
-            yield Cut(kind, place(reading, node), what, (_replaced(reading, node, kept, gone),))
+            yield kept, Cut(kind, place(reading, node), what, (_replaced(reading, node, kept, gone),))
 
 
 def _replaced(reading: Reading, node: ast.BinOp, kept: ast.expr, gone: ast.expr) -> Edit:
     """Put what stays in the place of the whole; a minus in front of a lost factor is not lost."""
-    negative = isinstance(node.op, ast.Mult | ast.Div) and isinstance(gone, ast.UnaryOp) and isinstance(gone.op, ast.USub)
+    negative = (
+        isinstance(node.op, ast.Mult | ast.Div) and isinstance(gone, ast.UnaryOp) and isinstance(gone.op, ast.USub)
+    )
     if not negative:
-        return reading.text.replaced(node, kept)
+        return reading.replaced(node, kept)
     text = reading.text.of(kept)
     simple = isinstance(kept, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.Constant)
     start, end = reading.text.span(node)
@@ -66,7 +74,7 @@ def _replaced(reading: Reading, node: ast.BinOp, kept: ast.expr, gone: ast.expr)
 
 
 def _may_stand_alone(reading: Reading, values: Values, node: ast.BinOp, kept: ast.expr, gone: ast.expr) -> bool:
-    if mentions_lr(gone) or _is_literal(kept) and not isinstance(node.op, ast.Sub):
+    if mentions_lr(gone) or (_is_literal(kept) and not isinstance(node.op, ast.Sub)):
         return False
     if isinstance(node.op, ast.Add | ast.Sub) and _is_literal(gone):
         return False  # `step + 1`, `norm + 1e-7`: guards against zero
@@ -101,9 +109,11 @@ def is_arithmetic(reading: Reading, node: ast.expr) -> bool:
     return isinstance(parent, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return | ast.Expr)
 
 
-_MAKERS = frozenset(
-    "zeros_like zeros ones full empty empty_like eye arange randn rand range len int round view reshape expand repeat "
-    "unsqueeze squeeze permute transpose size split chunk narrow setdefault".split()  # noqa: SIM905
+_MAKERS = words(
+    """
+    zeros_like zeros ones full empty empty_like eye arange randn rand range len int round view reshape
+    expand repeat unsqueeze squeeze permute transpose size split chunk narrow setdefault
+    """
 )
 
 

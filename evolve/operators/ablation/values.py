@@ -14,6 +14,7 @@ from evolve.operators.pruning.keys import Keys
 from evolve.operators.pruning.purity import plain_values
 from evolve.operators.pruning.reading import Function, Reading, string
 from evolve.operators.pruning.scopes import Binding
+from evolve.operators.pruning.vocabulary import words
 
 
 class Value(IntEnum):
@@ -26,15 +27,19 @@ class Value(IntEnum):
     TENSOR = 3
 
 
-_REDUCTIONS = frozenset(
-    "norm sum mean max min amax amin std var prod median quantile vector_norm matrix_norm trace dot numel "
-    "unsqueeze diagonal diag logsumexp".split()  # noqa: SIM905
+_REDUCTIONS = words(
+    """
+    norm sum mean max min amax amin std var prod median quantile vector_norm matrix_norm trace dot numel
+    unsqueeze diagonal diag logsumexp
+    """
 )
-_NUMBERS = frozenset("item size numel dim nelement stride".split())  # noqa: SIM905
-_TENSOR_USES = frozenset(
-    "grad mT lerp lerp_ mul_ add_ sub_ div_ square sqrt sqrt_ rsqrt norm clamp clamp_ sign sign_ addcdiv_ addcmul_ "
-    "copy_ clone zero_ fill_ normal_ uniform_ ndim size shape detach view reshape flatten float bfloat16 unsqueeze "
-    "add mul sub div numel data type_as".split()  # noqa: SIM905
+_NUMBERS = words("item size numel dim nelement stride")
+_TENSOR_USES = words(
+    """
+    grad mT lerp lerp_ mul_ add_ sub_ div_ square sqrt sqrt_ rsqrt norm clamp clamp_ sign sign_ addcdiv_
+    addcmul_ copy_ clone zero_ fill_ normal_ uniform_ ndim size shape detach view reshape flatten float
+    bfloat16 unsqueeze add mul sub div numel data type_as
+    """
 )
 
 

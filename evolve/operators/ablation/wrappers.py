@@ -9,8 +9,9 @@ from evolve.operators.ablation.cut import Cut, mentions_lr, place, short
 from evolve.operators.ablation.values import Value, Values
 from evolve.operators.pruning.cuts import without_members
 from evolve.operators.pruning.reading import Function, Reading
+from evolve.operators.pruning.vocabulary import words
 
-_TORCH = frozenset("clamp clip sign tanh triu tril normalize nan_to_num".split())  # noqa: SIM905
+_TORCH = words("clamp clip sign tanh triu tril normalize nan_to_num")
 
 
 def wrappers(reading: Reading, values: Values) -> Iterator[Cut]:
@@ -23,7 +24,7 @@ def wrappers(reading: Reading, values: Values) -> Iterator[Cut]:
         if own or (path.startswith("torch.") and path.rpartition(".")[2] in _TORCH):
             if values.of(node) is Value.TENSOR and values.of(node.args[0]) is Value.TENSOR:
                 what = f"call of `{ast.unparse(node.func)}` around `{short(reading, node.args[0])}`"
-                yield Cut("call", place(reading, node), what, (reading.text.replaced(node, node.args[0]),))
+                yield Cut("call", place(reading, node), what, (reading.replaced(node, node.args[0]),))
         elif path in {"builtins.min", "builtins.max"} and len(node.args) > 1 and not node.keywords:
             yield from _bounds(reading, node)
 
@@ -33,9 +34,7 @@ def _bounds(reading: Reading, node: ast.Call) -> Iterator[Cut]:
         kept = [argument for argument in node.args if argument is not gone]
         if mentions_lr(gone) or any(isinstance(part, ast.Call) and _is_count(part) for part in kept):
             continue
-        edits = (
-            [reading.text.replaced(node, kept[0])] if len(kept) == 1 else without_members(reading, node, [gone])
-        )
+        edits = [reading.replaced(node, kept[0])] if len(kept) == 1 else without_members(reading, node, [gone])
         what = f"bound `{short(reading, gone)}` of `{short(reading, node)}`"
         yield Cut("bound", place(reading, node), what, tuple(edits))
 

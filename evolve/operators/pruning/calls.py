@@ -158,11 +158,7 @@ def _name_calls(reading: Reading, definition: Function | ast.ClassDef) -> list[a
 def _method_calls(reading: Reading, function: Function) -> list[ast.Call] | None:
     name = function.name
     common = name.startswith("__") or name in OPTIMIZER_API or name in PURE_METHODS or name.endswith("_")
-    if (
-        common
-        or name in {"update", "append", "pop", "setdefault", "extend"}
-        or len(reading.methods[name]) != 1
-    ):
+    if common or name in {"update", "append", "pop", "setdefault", "extend"} or len(reading.methods[name]) != 1:
         return None
     calls = []
     for node in _mentions(reading, name):
@@ -176,5 +172,7 @@ def _method_calls(reading: Reading, function: Function) -> list[ast.Call] | None
 def _mentions(reading: Reading, name: str) -> Iterator[ast.AST]:
     """Every place that may mean an attribute of this name."""
     for node in reading.nodes:
-        if (isinstance(node, ast.Attribute) and node.attr == name) or (isinstance(node, ast.Constant) and node.value == name):
+        if (isinstance(node, ast.Attribute) and node.attr == name) or (
+            isinstance(node, ast.Constant) and node.value == name
+        ):
             yield node

@@ -18,9 +18,7 @@ def without_statements(reading: Reading, gone: list[ast.stmt]) -> list[Edit]:
     return [edit for body, members in blocks.values() for edit in reading.text.without(body, members)]
 
 
-def without_members(
-    reading: Reading, owner: ast.AST, nodes: Sequence[object], names: Sequence[str] = ()
-) -> list[Edit]:
+def without_members(reading: Reading, owner: ast.AST, nodes: Sequence[object], names: Sequence[str] = ()) -> list[Edit]:
     """Edits that remove some, not all, members of a call, dict, signature, import, declaration or `a, b = x, y`.
 
     Args:
@@ -63,17 +61,13 @@ def _tuple(reading: Reading, whole: ast.Tuple, kept: list[int]) -> Edit:
     return Edit(*reading.text.span(whole), ", ".join(parts))
 
 
-def _without_aliases(
-    reading: Reading, owner: ast.Import | ast.ImportFrom, gone: list[ast.alias]
-) -> list[Edit]:
+def _without_aliases(reading: Reading, owner: ast.Import | ast.ImportFrom, gone: list[ast.alias]) -> list[Edit]:
     text = reading.text
     start, end = text.span(owner)
     if text.source[end - 1] == ")":
         opening = text.source.index("(", start)
         spans = [text.span(alias) for alias in owner.names]
-        return text.without_members(
-            opening, spans, [i for i, alias in enumerate(owner.names) if alias in gone]
-        )
+        return text.without_members(opening, spans, [i for i, alias in enumerate(owner.names) if alias in gone])
     kept = ", ".join(text.of(alias) for alias in owner.names if alias not in gone)
     return [Edit(text.span(owner.names[0])[0], end, kept)]
 

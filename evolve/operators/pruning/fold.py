@@ -88,6 +88,11 @@ class Constants:
             case _:
                 return UNKNOWN
 
+    def is_same(self, left: ast.expr, right: ast.expr) -> bool:
+        """Whether two expressions are known to have the same value."""
+        values = self.value(left), self.value(right)
+        return UNKNOWN not in values and type(values[0]) is type(values[1]) and values[0] == values[1]
+
     def _choice(self, op: ast.boolop, parts: list[ast.expr]) -> _Value:
         stops_at = isinstance(op, ast.Or)
         value: _Value = UNKNOWN
@@ -104,9 +109,7 @@ class Constants:
             return UNKNOWN
         if type(op) in _COMPARE:
             identity = isinstance(op, ast.Is | ast.IsNot)
-            if identity and not (
-                left is None or right is None or isinstance(left, bool) or isinstance(right, bool)
-            ):
+            if identity and not (left is None or right is None or isinstance(left, bool) or isinstance(right, bool)):
                 return UNKNOWN  # whether two equal numbers are one object is Python's affair
             return _COMPARE[type(op)](left, right)
         if type(op) in _ORDER and isinstance(left, int | float) and isinstance(right, int | float):
@@ -150,11 +153,7 @@ class Constants:
             return None
         found = []
         for node in self._reading.nodes:
-            if (
-                isinstance(node, ast.Attribute)
-                and node.attr == name
-                and isinstance(node.ctx, ast.Store | ast.Del)
-            ):
+            if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Store | ast.Del):
                 statement = self._reading.parent[node]
                 function = self._reading.inside(node, Function)
                 if not isinstance(statement, ast.Assign) or node not in statement.targets:
@@ -173,11 +172,7 @@ class Constants:
 
     def _entries(self, name: str) -> list[ast.expr] | None:
         """All values under a key that is only ever given in dicts with literal keys, and never tested for."""
-        if (
-            not name
-            or self._keys.hidden_readers
-            or name in TORCH_GROUP_KEYS - {"nesterov", "maximize", "amsgrad"}
-        ):
+        if not name or self._keys.hidden_readers or name in TORCH_GROUP_KEYS - {"nesterov", "maximize", "amsgrad"}:
             return None
         found = []
         for node in self._reading.nodes:
@@ -206,7 +201,7 @@ def fold(reading: Reading) -> list[Edit]:
         elif isinstance(node, ast.IfExp):
             value = constants.value(node.test)
             if value is not UNKNOWN:
-                edits.append(reading.text.replaced(node, node.body if value else node.orelse))
+                edits.append(reading.replaced(node, node.body if value else node.orelse))
         elif isinstance(node, ast.While) and not node.orelse:
             value = constants.value(node.test)
             if value is not UNKNOWN and not value and may_go([node]):

@@ -9,10 +9,10 @@ import ast
 from typing import TypeAlias
 
 from evolve.operators.pruning.keys import Keys
-from evolve.operators.pruning.purity import base_object, is_fresh, is_new_tensor, plain_values
+from evolve.operators.pruning.purity import assigned, base_object, is_fresh, is_new_tensor, plain_values
 from evolve.operators.pruning.reading import Reading, is_setdefault, string
 from evolve.operators.pruning.scopes import Binding
-from evolve.operators.pruning.vocabulary import OPTIMIZER_API, TENSOR_ATTRIBUTES
+from evolve.operators.pruning.vocabulary import CONTAINER_WRITES, OPTIMIZER_API, TENSOR_ATTRIBUTES
 
 Resource: TypeAlias = Binding | tuple[str, str]
 """A variable, ("attr", name of an attribute) or ("key", string key)."""
@@ -47,6 +47,8 @@ class Holders:
             return self._all([node.body, node.orelse], None, seen)
         if isinstance(node, ast.Name):
             binding = self._reading.binding(node)
+            if collections := self._walked(binding):
+                return self._members(binding, collections, seen)
             return self._all(plain_values(self._reading, binding), binding, seen)
         if isinstance(node, ast.Attribute) and is_own(node.attr):
             return self._all(self._stored(node.attr), attribute(node.attr), seen)
@@ -75,14 +77,43 @@ class Holders:
             found |= inner
         return found
 
+    def _walked(self, binding: Binding) -> list[ast.expr]:
+        """The collections whose members a loop variable takes, if it is nothing else."""
+        found = [member_source(self._reading, store) for store in binding.stores]
+        return [] if None in found else [source for source in found if source is not None]
+
+    def _members(
+        self, binding: Binding, collections: list[ast.expr], seen: tuple[Resource, ...]
+    ) -> frozenset[Resource] | None:
+        """Holders of a loop variable over collections of tensors that were made for them."""
+        held: frozenset[Resource] = frozenset({binding})
+        for collection in collections:
+            inner = self._of(collection, seen) if self._is_closed(collection) else None
+            if inner is None:
+                return None
+            held |= inner
+        return held
+
+    def _is_closed(self, collection: ast.expr) -> bool:
+        """Whether a variable only ever holds tensors made with it, or containers of such that get no others."""
+        if not isinstance(collection, ast.Name):
+            return False
+        binding = self._reading.binding(collection)
+        values = plain_values(self._reading, binding)
+        if values is None or any(self._is_filled(load) for load in binding.loads):
+            return False
+        return all(is_new_tensor(value) or _holds_new_tensors(value) for value in values)
+
+    def _is_filled(self, load: ast.Name) -> bool:
+        parent = self._reading.parent[load]
+        if isinstance(parent, ast.Attribute):
+            return parent.attr in CONTAINER_WRITES or parent.attr == "setdefault"
+        return isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store)
+
     def _part(self, whole: ast.expr, seen: tuple[Resource, ...]) -> frozenset[Resource] | None:
         """Holders of a part of something: known for a tensor made here, whose parts are its own."""
         base = base_object(whole)
-        if isinstance(base, ast.Name):
-            values = plain_values(self._reading, self._reading.binding(base))
-            if values is not None and all(is_new_tensor(value) for value in values):
-                return self._of(base, seen)
-        return None
+        return self._of(base, seen) if self._is_closed(base) else None
 
     def _stored(self, name: str) -> list[ast.expr] | None:
         """Every value ever stored in attributes of this name; None if one is stored in another way."""
@@ -92,11 +123,41 @@ class Holders:
                 statement = self._reading.parent[node]
                 if isinstance(statement, ast.AugAssign):
                     continue
-                if (isinstance(statement, ast.Assign) and node in statement.targets) or (isinstance(statement, ast.AnnAssign) and statement.value is not None):
-                    found.append(statement.value)
-                else:
+                value = assigned(statement, node)
+                if value is None:
                     return None
+                found.append(value)
         return found or None
+
+
+def _holds_new_tensors(value: ast.expr) -> bool:
+    if isinstance(value, ast.ListComp):
+        return is_new_tensor(value.elt)
+    return isinstance(value, ast.DictComp) and is_new_tensor(value.value)
+
+
+def member_source(reading: Reading, store: ast.AST) -> ast.expr | None:
+    """The collection whose members a `for` gives to a name, also through `zip`, `enumerate`, values and items."""
+    target, position = store, None
+    if isinstance(reading.parent.get(store), ast.Tuple):
+        target = reading.parent[store]
+        assert isinstance(target, ast.Tuple)
+        position = next(i for i, part in enumerate(target.elts) if part is store)
+    loop = reading.parent.get(target)
+    if not isinstance(loop, ast.For | ast.comprehension) or loop.target is not target:
+        return None
+    match loop.iter, position:
+        case ast.Name(), None:
+            return loop.iter
+        case ast.Call(func=ast.Name(id="zip"), args=collections), int(index) if index < len(collections):
+            return collections[index]
+        case ast.Call(func=ast.Name(id="enumerate"), args=[collection]), 1:
+            return collection
+        case ast.Call(func=ast.Attribute(value=collection, attr="values")), None:
+            return collection
+        case ast.Call(func=ast.Attribute(value=collection, attr="items")), 1:
+            return collection
+    return None
 
 
 def is_own(name: str) -> bool:

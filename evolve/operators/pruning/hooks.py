@@ -15,11 +15,7 @@ def returned(reading: Reading) -> list[tuple[ast.expr, Entry]]:
     """The entries of the dicts that `recipe` returns, each with the dict it stands in."""
     found = []
     for node in reading.nodes:
-        if (
-            isinstance(node, ast.Return)
-            and node.value is not None
-            and reading.inside(node, Function) is reading.recipe
-        ):
+        if isinstance(node, ast.Return) and node.value is not None and reading.inside(node, Function) is reading.recipe:
             made = node.value
             if isinstance(made, ast.Name):
                 values = plain_values(reading, reading.binding(made))
@@ -45,7 +41,5 @@ def _does_nothing(function: Function) -> bool:
 
 def _says_nothing(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Return):
-        return statement.value is None or (
-            isinstance(statement.value, ast.Constant) and statement.value.value is None
-        )
+        return statement.value is None or (isinstance(statement.value, ast.Constant) and statement.value.value is None)
     return isinstance(statement, ast.Pass) or is_docstring(statement)

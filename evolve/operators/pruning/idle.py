@@ -26,21 +26,11 @@ def idle(reading: Reading) -> list[Edit]:
     if gone:
         return without_statements(reading, gone)
     for node in reading.nodes:
-        if (
-            isinstance(node, ast.If)
-            and node.orelse
-            and _is_empty(node.orelse)
-            and not _is_elif(reading, node.orelse)
-        ):
+        if isinstance(node, ast.If) and node.orelse and _is_empty(node.orelse) and not _is_elif(reading, node.orelse):
             start = reading.text.span(node.body[-1])[1]
             return [Edit(start, reading.text.span(node)[1])]
-        if (
-            isinstance(node, ast.If)
-            and node.orelse
-            and ast.dump(_block(node.body)) == ast.dump(_block(node.orelse))
-        ):
-            if purity.is_pure(node.test) and not _is_elif(reading, [node]):
-                return keep_side(reading, node, node.body, node.orelse)
+        if isinstance(node, ast.If) and (edits := _one_of_two(reading, purity, node)):
+            return edits
     return ones(reading)
 
 
@@ -63,9 +53,7 @@ def _does_nothing(reading: Reading, purity: Purity, statement: ast.stmt) -> bool
         case ast.If(test=test, body=body, orelse=orelse):
             return _is_empty(body) and _is_empty(orelse) and purity.is_pure(test)
         case ast.For(iter=iterable, body=body, orelse=orelse):
-            pure = (
-                purity.is_pure(iterable) and not purity.is_iterator(iterable) and _is_known_iterable(iterable)
-            )
+            pure = purity.is_pure(iterable) and not purity.is_iterator(iterable) and _is_known_iterable(iterable)
             return pure and _is_empty(body) and _is_empty(orelse) and _rebound_before_use(reading, statement)
         case ast.With(items=items, body=body):
             plain = all(i.optional_vars is None and purity.is_pure(i.context_expr) for i in items)
@@ -78,9 +66,7 @@ def _does_nothing(reading: Reading, purity: Purity, statement: ast.stmt) -> bool
 
 def _same_scope(reading: Reading, statement: ast.Assign) -> bool:
     target, value = statement.targets[0], statement.value
-    return (
-        reading.binding(target) is reading.binding(value) and reading.inside(statement, ast.ClassDef) is None
-    )
+    return reading.binding(target) is reading.binding(value) and reading.inside(statement, ast.ClassDef) is None
 
 
 def _is_known_iterable(node: ast.expr) -> bool:
@@ -128,8 +114,12 @@ def _is_elif(reading: Reading, block: list[ast.stmt]) -> bool:
     return reading.text.source.startswith("elif", reading.text.span(block[0])[0])
 
 
-def _block(statements: list[ast.stmt]) -> ast.Module:
-    return ast.Module(body=statements, type_ignores=[])
+def _one_of_two(reading: Reading, purity: Purity, node: ast.If) -> list[Edit]:
+    """Edits that keep one of two equal sides."""
+    sides = [[ast.dump(statement) for statement in side] for side in (node.body, node.orelse)]
+    if sides[0] != sides[1] or not purity.is_pure(node.test):
+        return []
+    return keep_side(reading, node, node.body, node.orelse)
 
 
 def ones(reading: Reading) -> list[Edit]:
@@ -140,9 +130,9 @@ def ones(reading: Reading) -> list[Edit]:
     for node in reading.nodes:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.Pow):
             if _is_one(node.right) and _is_new_float(node.left):
-                return [reading.text.replaced(node, node.left)]
+                return [reading.replaced(node, node.left)]
             if isinstance(node.op, ast.Mult) and _is_one(node.left) and _is_new_float(node.right):
-                return [reading.text.replaced(node, node.right)]
+                return [reading.replaced(node, node.right)]
     return []
 
 

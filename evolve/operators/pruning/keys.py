@@ -41,18 +41,10 @@ def dict_entries(reading: Reading, node: ast.expr) -> list[Entry] | None:
     if isinstance(node, ast.Dict):
         if not all(string(key) is not None for key in node.keys):
             return None
-        return [
-            Entry(string(k) or "", v, (k, v))
-            for k, v in zip(node.keys, node.values, strict=True)
-            if k is not None
-        ]
+        return [Entry(string(k) or "", v, (k, v)) for k, v in zip(node.keys, node.values, strict=True) if k is not None]
     if not isinstance(node, ast.Call) or not node.keywords or any(k.arg is None for k in node.keywords):
         return None
-    is_update = (
-        isinstance(node.func, ast.Attribute)
-        and node.func.attr == "update"
-        and "update" not in reading.methods
-    )
+    is_update = isinstance(node.func, ast.Attribute) and node.func.attr == "update" and "update" not in reading.methods
     if (reading.path(node.func) == "builtins.dict" and len(node.args) <= 1) or (is_update and not node.args):
         return [Entry(k.arg or "", k.value, k) for k in node.keywords]
     return None
@@ -66,7 +58,8 @@ def is_reflective(reading: Reading) -> bool:
         if isinstance(node, ast.Attribute) and node.attr in {"__dict__", "__globals__", "__getattribute__"}:
             return True
         if isinstance(node, ast.Call) and reading.path(node.func) in {"builtins.getattr", "builtins.hasattr"}:
-            if len(node.args) < 2 or string(node.args[1]) is None:
+            named = len(node.args) > 1 and string(node.args[1]) is not None
+            if not named:
                 return True
         if isinstance(node, ast.FunctionDef) and node.name in {
             "__getattr__",
@@ -111,11 +104,7 @@ class Keys:
             if isinstance(node, ast.Dict | ast.Call):
                 found += [e.value for e in dict_entries(self._reading, node) or [] if e.key == key]
                 found += [node.args[1]] if is_setdefault(node) and string(node.args[0]) == key else []
-            if (
-                isinstance(node, ast.Subscript)
-                and isinstance(node.ctx, ast.Store)
-                and string(node.slice) == key
-            ):
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and string(node.slice) == key:
                 statement = self._reading.parent[node]
                 if isinstance(statement, ast.AugAssign):
                     continue
@@ -132,14 +121,7 @@ class Keys:
         around = reading.parent[node]
         while isinstance(
             around,
-            ast.List
-            | ast.Tuple
-            | ast.ListComp
-            | ast.GeneratorExp
-            | ast.IfExp
-            | ast.Starred
-            | ast.BinOp
-            | ast.keyword,
+            ast.List | ast.Tuple | ast.ListComp | ast.GeneratorExp | ast.IfExp | ast.Starred | ast.BinOp | ast.keyword,
         ):
             around = reading.parent[around]
         if isinstance(around, ast.Assign | ast.AnnAssign):
@@ -159,10 +141,7 @@ class Keys:
             return True
         if not isinstance(function, ast.Attribute):
             return False
-        is_super = (
-            isinstance(function.value, ast.Call)
-            and self._reading.path(function.value.func) == "builtins.super"
-        )
+        is_super = isinstance(function.value, ast.Call) and self._reading.path(function.value.func) == "builtins.super"
         return is_super or function.attr in {"append", "extend", "add_param_group", "setdefault"}
 
     # Hidden readers
@@ -176,7 +155,9 @@ class Keys:
                 found.append(self._reading.binding(node))
 
         for node in self._reading.nodes:
-            if (isinstance(node, ast.Subscript) and string(node.slice) is not None) or (isinstance(node, ast.Attribute) and node.attr in _KEYED):
+            if (isinstance(node, ast.Subscript) and string(node.slice) is not None) or (
+                isinstance(node, ast.Attribute) and node.attr in _KEYED
+            ):
                 note(node.value)
             elif isinstance(node, ast.Assign) and dict_entries(self._reading, node.value) is not None:
                 for target in node.targets:
@@ -240,9 +221,7 @@ class Keys:
             case ast.keyword(arg=None, value=value):
                 return node not in self._explained and not self._pins(value)
             case ast.Dict():
-                return not all(
-                    self._pins(v) for k, v in zip(node.keys, node.values, strict=True) if k is None
-                )
+                return not all(self._pins(v) for k, v in zip(node.keys, node.values, strict=True) if k is None)
             case ast.Attribute(attr="defaults" | "state_dict" | "load_state_dict", ctx=ast.Load()):
                 return True
             case ast.JoinedStr():
@@ -281,7 +260,7 @@ class Keys:
             binding = self._reading.binding(value)
             if any(self._is_kwargs(store) for store in binding.stores):
                 return True
-                values = plain_values(self._reading, binding)
+            values = plain_values(self._reading, binding)
             return values is not None and all(self._pins(v) for v in values if v is not value)
         entries = dict_entries(self._reading, value)
         if entries is None:

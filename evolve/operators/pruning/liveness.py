@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from evolve.operators.pruning.calls import Known, known_functions
-from evolve.operators.pruning.holders import Holders, Resource, attribute, is_own, key
+from evolve.operators.pruning.emptiness import keys_written, tested_for_emptiness
+from evolve.operators.pruning.holders import Resource, attribute, is_own, key
 from evolve.operators.pruning.keys import Keys, dict_entries
+from evolve.operators.pruning.observers import Observers
 from evolve.operators.pruning.purity import Purity, paired
-from evolve.operators.pruning.reading import CONTRACT, Function, Reading, is_docstring, string
+from evolve.operators.pruning.reading import CONTRACT, Function, Reading, is_docstring
 from evolve.operators.pruning.scopes import Binding
 from evolve.operators.pruning.text import Element
 from evolve.operators.pruning.vocabulary import OPTIMIZER_API, PLAIN_DECORATORS, TORCH_GROUP_KEYS
@@ -70,7 +72,7 @@ class Liveness:
             self._spread.update(dict.fromkeys(owners, arguments))
         unpacked = [k for c in self._calls if isinstance(c, ast.Call) for k in c.keywords if k.arg is None]
         self._keys = Keys(reading, unpacked)
-        self._holders = Holders(reading, self._keys)
+        self._observers = Observers(reading, self._purity, self._keys)
         self._live: set[Resource] = {key(name) for name in (*CONTRACT, "params", *self._keys.pinned)}
         if self._uses_torch_optimizers():
             self._live.update(key(name) for name in TORCH_GROUP_KEYS)
@@ -98,9 +100,7 @@ class Liveness:
         return not self._live.isdisjoint(view)
 
     def _uses_torch_optimizers(self) -> bool:
-        paths = (
-            self._reading.path(n) for n in self._reading.nodes if isinstance(n, ast.Attribute | ast.Name)
-        )
+        paths = (self._reading.path(n) for n in self._reading.nodes if isinstance(n, ast.Attribute | ast.Name))
         return any(path.startswith("torch.optim.") and path != "torch.optim.Optimizer" for path in paths)
 
     # Units
@@ -166,7 +166,7 @@ class Liveness:
             views = ()
         owner = self._reading.parent[node]
         if isinstance(owner, ast.ClassDef) and views:
-            own = is_own(node.name) and node.name not in OPTIMIZER_API and self._is_own_class(owner)
+            own = is_own(node.name) and node.name not in OPTIMIZER_API and self._observers.is_own_class(owner)
             views = (frozenset({self._reading.binding(node), attribute(node.name)}),) if own else ()
         inner: list[ast.AST] = [*node.decorator_list, *([node.returns] if node.returns else []), node.args]
         self._add(node, inner, views, blocks=[node.body], header=header)
@@ -184,26 +184,9 @@ class Liveness:
             "dataclasses.dataclass",
         }
         plain = PLAIN_DECORATORS | builtin
-        return all(
-            self._reading.path(d.func if isinstance(d, ast.Call) else d) in plain for d in node.decorator_list
-        )
+        return all(self._reading.path(d.func if isinstance(d, ast.Call) else d) in plain for d in node.decorator_list)
 
-    def _is_own_class(self, node: ast.ClassDef, depth: int = 0) -> bool:
-        """Whether no foreign code but torch's plain Optimizer looks into a class."""
-        if node.decorator_list or node.keywords or depth > 8:
-            return False
-        for base in node.bases:
-            definition = self._reading.definition(base)
-            if isinstance(definition, ast.ClassDef):
-                if not self._is_own_class(definition, depth + 1):
-                    return False
-            elif self._reading.path(base) not in {"torch.optim.Optimizer", "builtins.object"}:
-                return False
-        return True
-
-    def _import_views(
-        self, node: ast.Import | ast.ImportFrom, alias: ast.alias
-    ) -> tuple[frozenset[Resource], ...]:
+    def _import_views(self, node: ast.Import | ast.ImportFrom, alias: ast.alias) -> tuple[frozenset[Resource], ...]:
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
             return ()
         return (frozenset({self._reading.binding(alias)}),)
@@ -220,8 +203,7 @@ class Liveness:
 
     def _binds(self, function: ast.AST, name: str) -> bool:
         return any(
-            isinstance(n, ast.Name) and n.id == name and not isinstance(n.ctx, ast.Load)
-            for n in ast.walk(function)
+            isinstance(n, ast.Name) and n.id == name and not isinstance(n.ctx, ast.Load) for n in ast.walk(function)
         )
 
     def _assignment(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, header: Unit | None) -> None:
@@ -232,108 +214,31 @@ class Liveness:
                 for target, value in pairs:
                     assert value is not None
                     self._add(
-                        target, [value], (self._target(target) or frozenset(),), owner=node, header=header
+                        target, [value], (self._observers.target(target) or frozenset(),), owner=node, header=header
                     )
                 return
-        views = self._assignment_views(node, targets)
+        views = self._observers.assignment(node, targets)
         if views is None:
             self._wake(header)
             self._read(node)
             return
         self._add(node, [node], views, header=header)
 
-    def _assignment_views(
-        self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, targets: list[ast.expr]
-    ) -> tuple[frozenset[Resource], ...] | None:
-        """The views of an assignment; None if it may have other effects."""
-        view = self._written(node.value) if node.value is not None else frozenset()
-        if view is None or (isinstance(node, ast.AnnAssign) and node.value is None):
-            return None
-        for target in targets:
-            bound = self._target(target)
-            if bound is None:
-                return None
-            view = view | bound
-            if isinstance(node, ast.AugAssign):
-                held = self._holders.of(target)
-                if held is None:
-                    return None
-                view = view | held
-        return (view,)
-
-    def _written(self, value: ast.expr) -> frozenset[Resource] | None:
-        """Everything through which the writes of an expression can be observed; None if it may do more."""
-        writes = self._purity.writes(value)
-        if writes is None:
-            return None
-        view: frozenset[Resource] = frozenset()
-        for root in writes:
-            held = self._holders.of(root)
-            if held is None:
-                return None
-            view |= held
-        return view
-
-    def _target(self, target: ast.expr) -> frozenset[Resource] | None:
-        """Everything through which a store into a target can be observed; None if that is not known."""
-        match target:
-            case ast.Name():
-                binding = self._reading.binding(target)
-                in_class = binding.scope is not None and isinstance(binding.scope.node, ast.ClassDef)
-                if binding.scope is self._reading.scopes.module and target.id.startswith("__"):
-                    return None
-                if in_class:
-                    assert binding.scope is not None
-                    owner = binding.scope.node
-                    if (
-                        not isinstance(owner, ast.ClassDef)
-                        or not self._is_own_class(owner)
-                        or not is_own(target.id)
-                    ):
-                        return None
-                    return frozenset({binding, attribute(target.id)})
-                return frozenset({binding})
-            case ast.Tuple(elts=parts):
-                views = [self._target(part) for part in parts]
-                return (
-                    None
-                    if None in views
-                    else frozenset(r for view in views if view is not None for r in view)
-                )
-            case ast.Attribute(value=owner, attr=name):
-                if not is_own(name) or name in self._reading.methods or not self._purity.is_pure(owner):
-                    return None
-                around = self._reading.inside(target, ast.ClassDef)
-                if isinstance(around, ast.ClassDef) and not self._is_own_class(around):
-                    return None
-                return frozenset({attribute(name)})
-            case ast.Subscript(value=owner, slice=index):
-                if not self._purity.is_pure(owner) or not self._purity.is_pure(index):
-                    return None
-                literal = string(index)
-                return self._holders.of(owner) if literal is None else frozenset({key(literal)})
-            case _:
-                return None
-
     def _expression(self, node: ast.Expr, header: Unit | None) -> None:
         if is_docstring(node):
             return
         entries = dict_entries(self._reading, node.value)
-        if (
-            entries is not None
-            and isinstance(node.value, ast.Call)
-            and isinstance(node.value.func, ast.Attribute)
-        ):
-            if all(self._purity.is_pure(entry.value) for entry in entries):  # state.update(...)
-                view = frozenset(key(entry.key) for entry in entries)
-                self._add(node, [node.value], (view,), header=header)
-                return
-        view_or_none = self._written(node.value)
-        if view_or_none is None:
+        fills = isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute)
+        view: frozenset[Resource] | None
+        if fills and entries is not None and all(self._purity.is_pure(entry.value) for entry in entries):
+            view = frozenset(key(entry.key) for entry in entries)  # state.update(...)
+        else:
+            view = self._observers.written(node.value)
+        if view is None:
             self._wake(header)
             self._read(node)
-            return
-        self._add(node, [node.value], (view_or_none,), header=header)
+        else:
+            self._add(node, [node.value], (view,), header=header)
 
     def _compound(self, node: ast.If | ast.While | ast.For | ast.With, header: Unit | None) -> None:
         heads: list[ast.AST]
@@ -351,9 +256,7 @@ class Liveness:
                 sleeps = sleeps and plain
             case ast.With():
                 heads = list(node.items)
-                sleeps = all(
-                    i.optional_vars is None and self._purity.is_pure(i.context_expr) for i in node.items
-                )
+                sleeps = all(i.optional_vars is None and self._purity.is_pure(i.context_expr) for i in node.items)
         unit = self._add(node, heads, views if sleeps else (), header=header)
         for block in (node.body, getattr(node, "orelse", [])):
             self._statements(block, unit)
@@ -380,9 +283,7 @@ class Liveness:
                 self._live.add(attribute(name))
                 self._read(owner)
             case ast.Subscript(value=owner, slice=ast.Constant(value=str(name)), ctx=context):
-                if not isinstance(context, ast.Store) or isinstance(
-                    self._reading.parent[node], ast.AugAssign
-                ):
+                if not isinstance(context, ast.Store) or isinstance(self._reading.parent[node], ast.AugAssign):
                     self._live.add(key(name))
                 self._read(owner)
             case ast.Constant(value=str(text)):
@@ -459,46 +360,9 @@ class Liveness:
         for unit in self.units:
             if not unit.awake or not isinstance(unit.node, ast.If):
                 continue
-            for subject in _tested_for_emptiness(unit.node.test):
-                written = [k for s in unit.node.body for k in self._keys_written(s, subject)]
+            for subject in tested_for_emptiness(unit.node.test):
+                written = [k for s in unit.node.body for k in keys_written(self._reading, s, subject)]
                 if written and not any(key(k) in self._live for k in written):
                     self._live.add(key(written[0]))
                     return True
         return False
-
-    def _keys_written(self, statement: ast.stmt, subject: ast.expr) -> list[str]:
-        """The literal keys that a statement writes to a dict, named in the same words."""
-        found = []
-        for node in ast.walk(statement):
-            if (
-                isinstance(node, ast.Subscript)
-                and isinstance(node.ctx, ast.Store)
-                and _same(node.value, subject)
-            ):
-                found += [name] if (name := string(node.slice)) is not None else []
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                if _same(node.func.value, subject):
-                    found += [entry.key for entry in dict_entries(self._reading, node) or []]
-        return found
-
-
-def _same(left: ast.expr, right: ast.expr) -> bool:
-    return ast.dump(left) == ast.dump(right)
-
-
-def _tested_for_emptiness(test: ast.expr) -> list[ast.expr]:
-    """The expressions whose being empty a condition may ask about."""
-    found = []
-    for node in ast.walk(test):
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            found.append(node.operand)
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id == "len"
-            and node.args
-        ):
-            found.append(node.args[0])
-        elif isinstance(node, ast.Compare):
-            found.append(node.left)
-    return [test, *found]

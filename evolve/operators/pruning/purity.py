@@ -69,11 +69,13 @@ class Purity:
         for argument in [*node.args, *node.keywords]:
             if isinstance(argument, ast.keyword) and argument.arg == "out":
                 return None
-            value = argument.value if isinstance(argument, ast.keyword | ast.Starred) else argument
-            inner = self.writes(value)
+            inner = self.writes(argument)
             if inner is None:
                 return None
-            found += inner + ([value] if self.is_iterator(value) else [])
+            found += inner
+            value = argument.value if isinstance(argument, ast.keyword | ast.Starred) else argument
+            if isinstance(value, ast.Name) and self.is_iterator(value):
+                found.append(value)
         called = self._called(node)
         return None if called is None else found + called
 
@@ -131,7 +133,7 @@ class Purity:
         if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr | ast.Return | ast.Assert):
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
             value = node.test if isinstance(node, ast.Assert) else node.value
-            writes = [] if value is None else self.writes(value)
+            writes: list[ast.expr] | None = [] if value is None else self.writes(value)
             if writes is None:
                 return False
             for target in targets:
@@ -148,9 +150,7 @@ class Purity:
                         return False
             return all(self._is_new(root, function) for root in writes)
         if isinstance(node, ast.If | ast.While):
-            return self.is_pure(node.test) and all(
-                self._is_local(s, function) for s in [*node.body, *node.orelse]
-            )
+            return self.is_pure(node.test) and all(self._is_local(s, function) for s in [*node.body, *node.orelse])
         if isinstance(node, ast.For):
             owned = all(self._owns(n, function) for n in ast.walk(node.target) if isinstance(n, ast.Name))
             pure = self.is_pure(node.iter) and not self.is_iterator(node.iter)
@@ -183,9 +183,8 @@ class Purity:
         if not isinstance(node, ast.Name) or depth > 8:
             return False
         for store in self._reading.binding(node).stores:
-            statement = self._reading.parent.get(store)
-            if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
-                value = statement.value
+            value = assigned(self._reading.parent.get(store), store)
+            if value is not None:
                 if isinstance(value, ast.GeneratorExp):
                     return True
                 if isinstance(value, ast.Call) and _name(value.func) in ITERATORS:
@@ -222,9 +221,7 @@ def is_fresh(node: ast.expr) -> bool:
     """Whether an expression makes a new object that nobody else can hold (its members aside)."""
     if isinstance(node, ast.Constant | ast.BinOp | ast.UnaryOp | ast.Compare | ast.JoinedStr):
         return True
-    if isinstance(
-        node, ast.List | ast.Dict | ast.Set | ast.Tuple | ast.ListComp | ast.DictComp | ast.SetComp
-    ):
+    if isinstance(node, ast.List | ast.Dict | ast.Set | ast.Tuple | ast.ListComp | ast.DictComp | ast.SetComp):
         return True
     if isinstance(node, ast.Call):
         name = _name(node.func)
@@ -241,9 +238,7 @@ def is_fresh(node: ast.expr) -> bool:
                 "deque",
                 "len",
             }
-        return name in CREATORS or (
-            name in PURE_METHODS and name not in VIEWS | {"values", "items", "keys", "item"}
-        )
+        return name in CREATORS or (name in PURE_METHODS and name not in VIEWS | {"values", "items", "keys", "item"})
     return False
 
 
@@ -262,8 +257,9 @@ def plain_values(reading: Reading, binding: Binding) -> list[ast.expr] | None:
         statement = reading.parent.get(store)
         if isinstance(statement, ast.AugAssign):
             continue
-        if (isinstance(statement, ast.Assign) and store in statement.targets) or (isinstance(statement, ast.AnnAssign) and statement.value is not None):
-            values.append(statement.value)
+        value = assigned(statement, store)
+        if value is not None:
+            values.append(value)
         elif isinstance(statement, ast.Tuple) and isinstance(reading.parent[statement], ast.Assign):
             pair = paired(reading.parent[statement], store)
             if pair is None:
@@ -274,16 +270,19 @@ def plain_values(reading: Reading, binding: Binding) -> list[ast.expr] | None:
     return values or None
 
 
+def assigned(statement: ast.AST | None, target: ast.AST) -> ast.expr | None:
+    """The value that a plain assignment gives to a target as a whole."""
+    if isinstance(statement, ast.Assign) and target in statement.targets:
+        return statement.value
+    return statement.value if isinstance(statement, ast.AnnAssign) else None
+
+
 def paired(statement: ast.AST, target: ast.AST) -> ast.expr | None:
     """The value that `a, b = x, y` gives to one of its targets."""
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
         return None
     names, value = statement.targets[0], statement.value
-    if (
-        not isinstance(names, ast.Tuple)
-        or not isinstance(value, ast.Tuple)
-        or len(names.elts) != len(value.elts)
-    ):
+    if not isinstance(names, ast.Tuple) or not isinstance(value, ast.Tuple) or len(names.elts) != len(value.elts):
         return None
     if any(isinstance(part, ast.Starred) for part in [*names.elts, *value.elts]):
         return None

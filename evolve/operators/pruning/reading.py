@@ -8,7 +8,7 @@ from types import UnionType
 from typing import TypeAlias, TypeGuard
 
 from evolve.operators.pruning.scopes import Binding, Scopes
-from evolve.operators.pruning.text import Text
+from evolve.operators.pruning.text import Edit, Text
 from population.genome import parse
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -43,9 +43,7 @@ class Reading:
         self.parent: dict[ast.AST, ast.AST] = {}
         for node in ast.walk(self.tree):
             for child in ast.iter_child_nodes(node):
-                if not isinstance(
-                    child, ast.expr_context | ast.operator | ast.unaryop | ast.boolop | ast.cmpop
-                ):
+                if not isinstance(child, ast.expr_context | ast.operator | ast.unaryop | ast.boolop | ast.cmpop):
                     self.parent[child] = node
 
     @cached_property
@@ -132,6 +130,24 @@ class Reading:
             if any(member is statement for member in body):
                 return body
         raise LookupError(f"line {statement.lineno}: the statement stands in no block")
+
+    def replaced(self, node: ast.expr, by: ast.expr) -> Edit:
+        """Put one part of an expression in the place of the whole."""
+        return self.text.replaced(node, by, bare=self._needs_no_parentheses(node, by))
+
+    def _needs_no_parentheses(self, node: ast.expr, by: ast.expr) -> bool:
+        """Whether an expression can stand in another's place as it is."""
+        parent = self.parent[node]
+        if isinstance(by, ast.NamedExpr | ast.Lambda | ast.Yield | ast.YieldFrom | ast.GeneratorExp | ast.Starred):
+            return False
+        if isinstance(
+            parent, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return | ast.Expr | ast.keyword | ast.List
+        ):
+            return True
+        if isinstance(parent, ast.Call):
+            return parent.func is not node
+        tight = isinstance(by, ast.BinOp) and isinstance(by.op, ast.Mult | ast.Div | ast.MatMult | ast.Pow)
+        return isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub) and tight
 
     def name(self, node: ast.AST) -> str:
         """Where a node stands, for people: `Muon.step`, `recipe.set_hparams`, or "" at the top."""

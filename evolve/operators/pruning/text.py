@@ -11,7 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-_WORDS_BEFORE_PARENTHESES = frozenset(["return", "in", "and", "or", "not", "if", "else", "is", "lambda", "yield", "assert", "while", "for"])
+_WORDS_BEFORE_PARENTHESES = frozenset(
+    ["return", "in", "and", "or", "not", "if", "else", "is", "lambda", "yield", "assert", "while", "for"]
+)
+
+_ATOMIC = (str, ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant, ast.List, ast.Dict, ast.ListComp)
 
 _TITLE = re.compile(r"#.*\S.*#$")
 
@@ -98,23 +102,36 @@ class Text:
     def without(self, body: Sequence[ast.stmt], gone: Sequence[ast.stmt]) -> list[Edit]:
         """Remove statements of one block with the comments that belong to them; an emptied block gets `pass`."""
         edits = []
-        refill = len(gone) == len(body)
-        for index, statement in enumerate(body):
-            if statement not in gone:
-                continue
-            if refill and index == 0:
-                edits.append(Edit(*self.span(statement), "pass"))
-            else:
-                edits.append(self._cut(body, index))
+        indices = [index for index, statement in enumerate(body) if statement in gone]
+        if len(indices) == len(body):
+            edits.append(Edit(*self.span(body[0]), "pass"))
+            indices = indices[1:]
+        while indices:
+            run = 1
+            while run < len(indices) and indices[run] == indices[0] + run and self._follows(body, indices[run]):
+                run += 1
+            edits.append(self._cut(body, indices[0], indices[run - 1]))
+            indices = indices[run:]
         return edits
 
-    def _cut(self, body: Sequence[ast.stmt], index: int) -> Edit:
-        start, end = self.span(body[index])
+    def _follows(self, body: Sequence[ast.stmt], index: int) -> bool:
+        """Whether nothing that stays stands between a statement and the one before, and it has its lines to itself."""
+        before = self.line_of(self.span(body[index - 1])[1] - 1)
+        first = self._first_comment(self.line_of(self.span(body[index])[0]))
+        if any(line.strip() for line in self._lines[before + 1 : first]):
+            return False
+        ends = [self.line_of(self.span(statement)[1] - 1) for statement in body[max(index - 1, 0) : index + 1]]
+        starts = [self.line_of(self.span(statement)[0]) for statement in body[index : index + 2]]
+        return all(end < start for end, start in zip(ends, starts, strict=False))
+
+    def _cut(self, body: Sequence[ast.stmt], index: int, last_index: int) -> Edit:
+        """Cut a run of statements that stand one below the other."""
+        start, end = self.span(body[index])[0], self.span(body[last_index])[1]
         first, last = self.line_of(start), self.line_of(end - 1)
         if index and self.line_of(self.span(body[index - 1])[1] - 1) == first:
             return Edit(self.span(body[index - 1])[1], end)
-        if index + 1 < len(body) and self.line_of(self.span(body[index + 1])[0]) == last:
-            return Edit(start, self.span(body[index + 1])[0])
+        if last_index + 1 < len(body) and self.line_of(self.span(body[last_index + 1])[0]) == last:
+            return Edit(start, self.span(body[last_index + 1])[0])
         if self.source[self._starts[first] : start].strip():
             return Edit(start, end, "pass")  # a block on the line of its header
         first = self._first_comment(first)
@@ -166,9 +183,7 @@ class Text:
         lines = []
         for number in range(top, self.line_of(last - 1) + 1):
             line = self._lines[number]
-            lines.append(
-                line if number in frozen or not line.strip() else line[min(shift, self._indent(number)) :]
-            )
+            lines.append(line if number in frozen or not line.strip() else line[min(shift, self._indent(number)) :])
         tail = self.source[last : self._starts[self.line_of(last - 1) + 1] - 1]
         text = "\n".join(lines)[len(indent) :]
         return Edit(start, end, text[: len(text) - len(tail)] if tail else text)
@@ -195,24 +210,12 @@ class Text:
             bare: The place needs no parentheses whatever comes (a whole argument, a right-hand side).
         """
         text = by if isinstance(by, str) else self.of(by)
-        atomic = isinstance(by, str) or isinstance(
-            by,
-            ast.Name
-            | ast.Attribute
-            | ast.Subscript
-            | ast.Call
-            | ast.Constant
-            | ast.List
-            | ast.Dict
-            | ast.ListComp,
-        )
+        atomic = isinstance(by, _ATOMIC)
         start, end = self.span(node)
         if self._enclosed(start, end):
             glued = self.source[start - 2 : start - 1].isalnum()
             return (
-                Edit(start - 1, end + 1, text)
-                if atomic and "\n" not in text and not glued
-                else Edit(start, end, text)
+                Edit(start - 1, end + 1, text) if atomic and "\n" not in text and not glued else Edit(start, end, text)
             )
         if atomic or (bare and "\n" not in text):
             return Edit(start, end, text)
@@ -226,9 +229,7 @@ class Text:
         word = re.search(r"[\w\])\"']+$", before)
         return word is None or word.group() in _WORDS_BEFORE_PARENTHESES
 
-    def without_members(
-        self, opening: int, spans: Sequence[tuple[int, int]], gone: Sequence[int]
-    ) -> list[Edit]:
+    def without_members(self, opening: int, spans: Sequence[tuple[int, int]], gone: Sequence[int]) -> list[Edit]:
         """Remove members of a comma-separated list in brackets.
 
         Args:
@@ -328,6 +329,4 @@ class Text:
 def is_banner(line: str) -> bool:
     """Whether a comment line is part of a section's banner: a rule, or a title between hashes."""
     text = line.strip()
-    return text.startswith("#") and (
-        (set(text) <= set("#=-~* ") and len(text) >= 8) or bool(_TITLE.match(text))
-    )
+    return text.startswith("#") and ((set(text) <= set("#=-~* ") and len(text) >= 8) or bool(_TITLE.match(text)))

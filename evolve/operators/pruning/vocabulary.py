@@ -1,13 +1,14 @@
-"""Which functions and methods of Python and torch have no effect, by name. Data only; what is not listed may have one."""
+"""Functions and methods of Python and torch without an effect, by name; what is not listed may have one. Data only."""
 
 from __future__ import annotations
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
-PURE_BUILTINS = _words("""
+PURE_BUILTINS = words("""
     abs all any bool complex dict divmod enumerate filter float frozenset getattr hasattr hash id int
     isinstance  issubclass len list map max min pow range repr reversed round set slice sorted str sum
     tuple type zip  callable iter super
@@ -16,7 +17,7 @@ PURE_BUILTINS = _words("""
 PURE_MODULES = frozenset({"math", "itertools", "operator", "typing", "cmath"})
 """Modules all of whose functions are pure (iterators that they consume apart)."""
 
-PURE_OTHERS = _words("""
+PURE_OTHERS = words("""
     copy.copy copy.deepcopy functools.partial functools.wraps collections.OrderedDict
     collections.defaultdict  collections.namedtuple collections.deque collections.Counter
     contextlib.nullcontext  torch.distributed.get_rank torch.distributed.get_world_size
@@ -26,7 +27,7 @@ PURE_OTHERS = _words("""
     torch.optim.Optimizer torch.initial_seed
 """)
 
-_TENSOR_MATHS = _words("""
+_TENSOR_MATHS = words("""
     abs absolute acos add addbmm addcdiv addcmul addmm addmv addr all allclose amax amin angle any
     arange argmax argmin  argsort as_tensor asin atan atan2 baddbmm bincount block_diag bmm bool
     broadcast_tensors broadcast_to bucketize  cat cdist ceil chain_matmul cholesky chunk clamp clamp_max
@@ -53,7 +54,7 @@ _TENSOR_MATHS = _words("""
 PURE_TORCH = _TENSOR_MATHS
 """Last parts of the names of functions in `torch` and its submodules without an effect on anything."""
 
-PURE_METHODS = _TENSOR_MATHS | _words("""
+PURE_METHODS = _TENSOR_MATHS | words("""
     bfloat16 contiguous cpu cuda data_ptr detach dim double element_size expand expand_as float half int
     item long  new_empty new_full new_ones new_tensor new_zeros nelement permute pin_memory repeat size
     storage_offset stride t  to tolist type type_as untyped_storage view view_as movedim index_add
@@ -64,7 +65,7 @@ PURE_METHODS = _TENSOR_MATHS | _words("""
 """)
 """Methods of tensors, modules, strings and containers without an effect on their receiver or arguments."""
 
-VIEWS = _words("""
+VIEWS = words("""
     view view_as reshape flatten unflatten t transpose permute mT T H mH data detach squeeze unsqueeze
     expand  expand_as narrow diagonal real imag contiguous to float double half bfloat16 type type_as
     cpu cuda swapaxes  movedim moveaxis broadcast_to unbind split chunk tensor_split as_tensor ravel
@@ -72,42 +73,42 @@ VIEWS = _words("""
 """)
 """Methods and attributes whose result may share memory with their receiver."""
 
-CREATORS = _words("""
+CREATORS = words("""
     zeros ones full empty arange linspace eye tensor zeros_like ones_like full_like empty_like clone
     new_zeros  new_ones new_full new_empty
 """)
 """Functions and methods that make a new tensor."""
 
-RANDOM_IN_PLACE = _words("""
+RANDOM_IN_PLACE = words("""
     normal_ uniform_ random_ bernoulli_ exponential_ geometric_ cauchy_ log_normal_ trunc_normal_
     kaiming_normal_  kaiming_uniform_ xavier_normal_ xavier_uniform_ orthogonal_ sparse_ dropout_
     alpha_dropout_ rrelu_
 """)
 """In-place functions that draw from the random stream."""
 
-NOT_VALUES = _words("""
+NOT_VALUES = words("""
     requires_grad_ share_memory_ resize_ resize_as_ set_ detach_ retain_grad_ apply_ rename_
 """)
 """Methods with a trailing underscore that change more than values."""
 
-CONTAINER_WRITES = _words("""
+CONTAINER_WRITES = words("""
     append extend insert add update clear appendleft extendleft
 """)
 """Methods of lists, sets, dicts and deques that write to their receiver."""
 
-ITERATORS = _words("""
+ITERATORS = words("""
     parameters named_parameters modules named_modules children named_children buffers named_buffers  map
     filter zip iter enumerate reversed
 """)
 """Functions and methods whose result can be walked through once."""
 
-PLAIN_DECORATORS = _words("""
+PLAIN_DECORATORS = words("""
     torch.no_grad torch.enable_grad torch.inference_mode torch.compile torch.compiler.disable
     torch.jit.script  contextlib.contextmanager functools.lru_cache functools.cache
 """)
 """Decorators that leave the signature of a function as it is."""
 
-OPTIMIZER_API = _words("""
+OPTIMIZER_API = words("""
     step zero_grad state_dict load_state_dict add_param_group state param_groups defaults
     profile_hook_step  register_step_pre_hook register_step_post_hook register_state_dict_pre_hook
     register_state_dict_post_hook  register_load_state_dict_pre_hook register_load_state_dict_post_hook
@@ -115,13 +116,13 @@ OPTIMIZER_API = _words("""
 """)
 """Attributes through which torch, or whoever drives an optimizer, may reach into a class of the genome."""
 
-TENSOR_ATTRIBUTES = _words("""
+TENSOR_ATTRIBUTES = words("""
     grad data requires_grad grad_fn is_leaf names shape dtype device layout real imag weight bias gains
     training  mT T H mH ndim itemsize nbytes
 """)
 """Attributes of tensors and modules that mean something to torch."""
 
-TORCH_GROUP_KEYS = _words("""
+TORCH_GROUP_KEYS = words("""
     params param_names lr initial_lr max_lr min_lr betas eps weight_decay amsgrad maximize foreach
     capturable  differentiable fused momentum dampening nesterov alpha centered rho lambd t0 etas
     step_sizes max_iter max_eval  tolerance_grad tolerance_change history_size line_search_fn lr_decay
