@@ -66,12 +66,12 @@ def _outliers(noise: Noise, seen: Sequence[Evidence]) -> Noise:
 
 
 def _own(noise: Noise, telling: Sequence[Evidence]) -> float:
-    """Share of a trial's variance that no relative shares: one step for two variance components."""
-    ratios = np.array([program.posterior.variance_ratios() for program in telling])
-    count = sum(program.posterior.n for program in telling)
-    shared, own = (ratios.sum(axis=0) + 2.0) / (count + 2.0)
-    share = float(noise.own * own / (noise.own * own + (1.0 - noise.own) * shared))
-    return min(max(share, 1e-3), 0.999)
+    """Share of a trial's variance that no relative shares: one scoring step for two variance components."""
+    scores = np.sum([program.posterior.variance_scores() for program in telling], axis=0)
+    shared, own = scores[:, 0] / (scores[:, 1] + 2.0)
+    step = min(max(float(own - shared), -1.0), 1.0)
+    odds = noise.own / (1.0 - noise.own) * math.exp(step)
+    return min(max(odds / (1.0 + odds), 2e-3), 0.95)
 
 
 def _classes(noise: Noise, telling: Sequence[Evidence], rounds: int = 40) -> Noise:

@@ -162,23 +162,21 @@ class Posterior:
         """Expected number of outliers among its trials."""
         return float(self._base.reshape(len(_KEPT), -1)[:, 1:].sum())
 
-    def variance_ratios(self) -> tuple[float, float]:
-        """For `Noise.own`: expected squares of its trials' noise over the variances assumed, summed over trials.
+    def variance_scores(self) -> Floats:
+        """For `Noise.own`: where the evidence pulls the two variances of its trials.
 
         Returns:
-            The fresh part of the rng_seed effects, and the noise that no relative shares; n each if all is right.
+            Shape (2, 2): derivative of the log evidence by the log variance, and its expected curvature, both
+            doubled; first for the fresh part of the rng_seed effects, then for the noise that no relative shares.
         """
-        own, fresh = self._own[self._class], self._fresh[self._class][:, self._index - 1]
         share = self._weights / np.maximum(self._base, 1e-300)[:, None]
         delta = (share * self._delta_mean).sum(axis=1)
         delta_var = (share * (self._delta_var + (self._delta_mean - delta[:, None]) ** 2)).sum(axis=1)
         score = self._by_residual - self._by_one * delta[:, None]
         known = np.diagonal(self._inverse, axis1=1, axis2=2) - self._by_one**2 * delta_var[:, None]
-        surprise = score**2 - known
-        return (
-            float(self._base @ (1.0 + fresh * surprise).sum(axis=1)),
-            float(self._base @ (1.0 + own[:, None] * surprise).sum(axis=1)),
-        )
+        fresh, own = self._fresh[self._class][:, self._index - 1], self._own[self._class][:, None]
+        parts = [(variance * (score**2 - known), (variance * known) ** 2) for variance in (fresh, own)]
+        return np.array([[self._base @ each.sum(axis=1) for each in part] for part in parts])
 
     def state(self) -> State:
         """The Gaussian that the program's children start from."""
