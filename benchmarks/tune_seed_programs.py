@@ -150,9 +150,7 @@ def search(
     seeds = range(FIRST_RNG_SEED + 1, FIRST_RNG_SEED + 1 + FURTHER_RNG_SEEDS)
     further = measure([(run.values, seed) for run in finalists for seed in seeds])
     groups = [[run, *(more for more in further if more.values == run.values)] for run in finalists]
-    return min(
-        groups, key=lambda group: (any(r.value is None for r in group), sum(r.value or 0 for r in group))
-    )
+    return min(groups, key=lambda group: (any(r.value is None for r in group), sum(r.value or 0 for r in group)))
 
 
 class Bench:
@@ -252,18 +250,12 @@ says which values did or lie at its edge: there may be something better beyond.
 
 def main() -> None:
     """Tune, print the table, write the page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", nargs="*", default=sorted(TUNED), metavar="PROGRAM")
     parser.add_argument("--jobs", type=int, default=1, help="trials at once")
     parser.add_argument("--task", default="charlm")
-    parser.add_argument(
-        "--rung", default="proxy", help="the rung of every trial (smoke tries the script out)"
-    )
-    parser.add_argument(
-        "--sources", type=Path, default=ROOT / "seed_programs", help="folder of the seed programs"
-    )
+    parser.add_argument("--rung", default="proxy", help="the rung of every trial (smoke tries the script out)")
+    parser.add_argument("--sources", type=Path, default=ROOT / "seed_programs", help="folder of the seed programs")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the log and the page")
     parser.add_argument("--write", action="store_true", help="write the tuned values into the seed programs")
     options = parser.parse_args()
@@ -278,9 +270,7 @@ def main() -> None:
             path = options.sources / f"{program}.py"
             source = path.read_text()
 
-            def measure(
-                wanted: list[tuple[Values, int]], program: str = program, source: str = source
-            ) -> list[Run]:
+            def measure(wanted: list[tuple[Values, int]], program: str = program, source: str = source) -> list[Run]:
                 return bench.measure(program, source, wanted)
 
             winner = search(source, TUNED[program], measure, random.Random(program))

@@ -16,7 +16,7 @@ class Lion(torch.optim.Optimizer):
     Args:
         param_groups: Groups with `lr`, the step length of every coordinate.
         beta1: Weight of the momentum against the newest gradient in the direction, in [0, 1).
-        beta2: Memory of the momentum itself, in [0, 1); longer than beta1 says.
+        beta2: Memory of the momentum itself, in [0, 1).
         weight_decay: Share of a matrix that is removed per unit of learning rate.
     """
 
@@ -41,13 +41,13 @@ class Lion(torch.optim.Optimizer):
 #       Init & Optim Hyperparams       #
 ########################################
 
-HIDDEN_LR = 0.003  # attention and MLP matrices
-EMBED_LR = 0.03  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.01  # the output projection
-VECTOR_LR = 0.01  # biases and gains
+HIDDEN_LR = 0.0031  # attention and MLP matrices
+EMBED_LR = 0.048  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.028  # the output projection
+VECTOR_LR = 0.0099  # biases and gains
 WEIGHT_DECAY = 0.1
-BETA1 = 0.9
-BETA2 = 0.98
+BETA1 = 0.77
+BETA2 = 0.77
 WARMUP_FRACTION = 0.05
 DECAY_FRACTION = 0.6
 INIT_SCALE = 0.58  # 1 / sqrt(3): the standard deviation of torch's default, times sqrt(fan_in)

@@ -93,15 +93,15 @@ def by_shape(params):
 #       Init & Optim Hyperparams       #
 ########################################
 
-HIDDEN_LR = 0.003  # attention and MLP matrices
-EMBED_LR = 0.1  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.02  # the output projection
-VECTOR_LR = 0.01  # biases and gains
+HIDDEN_LR = 0.0056  # attention and MLP matrices
+EMBED_LR = 0.015  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.041  # the output projection
+VECTOR_LR = 0.045  # biases and gains
 WEIGHT_DECAY = 0.1
-BETA1 = 0.9
+BETA1 = 0.56
 BETA2 = 0.95
 EPS = 1e-8
-PRECONDITIONER_LR = 0.3
+PRECONDITIONER_LR = 2.5
 PRECONDITION_EVERY = 2
 MAX_RMS = 1.1
 WARMUP_FRACTION = 0.05

@@ -58,13 +58,13 @@ def clip_gradient(params, max_norm, tokens_per_step):
 #       Init & Optim Hyperparams       #
 ########################################
 
-HIDDEN_LR = 0.5  # attention and MLP matrices
-EMBED_LR = 20.0  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.5  # the output projection
-VECTOR_LR = 0.2  # biases and gains
-MOMENTUM = 0.9
+HIDDEN_LR = 1.0  # attention and MLP matrices
+EMBED_LR = 13.0  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.49  # the output projection
+VECTOR_LR = 0.12  # biases and gains
+MOMENTUM = 0.935
 WEIGHT_DECAY = 0.001
-MAX_NORM = 0.5
+MAX_NORM = 0.68
 WARMUP_FRACTION = 0.1
 DECAY_FRACTION = 0.6
 INIT_SCALE = 0.58  # 1 / sqrt(3): the standard deviation of torch's default, times sqrt(fan_in)

@@ -27,9 +27,7 @@ class Shampoo(torch.optim.Optimizer):
 
     def __init__(self, param_groups, *, beta1, beta2, eps, weight_decay, shampoo_beta, damping, power, every):
         adam = dict(beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
-        super().__init__(
-            param_groups, dict(adam, shampoo_beta=shampoo_beta, damping=damping, power=power, every=every)
-        )
+        super().__init__(param_groups, dict(adam, shampoo_beta=shampoo_beta, damping=damping, power=power, every=every))
 
     @torch.no_grad()
     def step(self):
@@ -94,15 +92,15 @@ def by_shape(params):
 #       Init & Optim Hyperparams       #
 ########################################
 
-HIDDEN_LR = 0.005  # attention and MLP matrices
-EMBED_LR = 0.1  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.02  # the output projection
-VECTOR_LR = 0.01  # biases and gains
+HIDDEN_LR = 0.0097  # attention and MLP matrices
+EMBED_LR = 0.14  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.033  # the output projection
+VECTOR_LR = 0.0056  # biases and gains
 WEIGHT_DECAY = 0.1
-BETA1 = 0.9
+BETA1 = 0.76
 BETA2 = 0.95
 EPS = 1e-8
-SHAMPOO_BETA = 0.95
+SHAMPOO_BETA = 0.943
 DAMPING = 1e-6
 POWER = 0.25
 PRECONDITION_EVERY = 10

@@ -43,9 +43,7 @@ class Attention(nn.Module):
         b, t, d = x.shape
         q, k, v = (f(x).view(b, t, HEADS, d // HEADS).transpose(1, 2) for f in (self.q, self.k, self.v))
         q, k = F.rms_norm(q, (q.size(-1),)), F.rms_norm(k, (k.size(-1),))
-        return self.proj(
-            F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(b, t, d)
-        )
+        return self.proj(F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(b, t, d))
 
 
 class MLP(nn.Module):
@@ -126,9 +124,7 @@ def loss_of(model: TinyGPT, tokens: Tensor, reduction: str) -> Tensor:
     return F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten(), reduction=reduction)
 
 
-def prepare(
-    program: str, train_steps: int, rng_seed: int = 0, copies: int = 1
-) -> tuple[TinyGPT, dict[str, Any]]:
+def prepare(program: str, train_steps: int, rng_seed: int = 0, copies: int = 1) -> tuple[TinyGPT, dict[str, Any]]:
     """A fresh model and what the seed program's recipe made of it."""
     recipe = importlib.import_module(f"seed_programs.{program}").recipe
     torch.manual_seed(rng_seed)

@@ -49,12 +49,7 @@ def test_reads_well(program: str) -> None:
     check(source)
     assert 40 <= len(source.splitlines()) <= 160
     assert all(source.count(f"{'#' * 40}\n{banner}\n{'#' * 40}\n") == 1 for banner in BANNERS)
-    assert (
-        source.index(BANNERS[0])
-        < source.index("class ")
-        < source.index(BANNERS[1])
-        < source.index("def recipe")
-    )
+    assert source.index(BANNERS[0]) < source.index("class ") < source.index(BANNERS[1]) < source.index("def recipe")
     tree = ast.parse(source)
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert imported <= ALLOWED

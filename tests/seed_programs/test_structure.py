@@ -47,9 +47,7 @@ def test_sgd_shortens_long_gradients_and_leaves_short_ones() -> None:
         sgd_nesterov.clip_gradient(params, 0.5, tokens_per_step=100)
         clipped = torch.cat([p.grad.flatten() for p in params])
         assert clipped.norm().item() == pytest.approx(expected, rel=1e-5)
-        assert (
-            torch.cosine_similarity(clipped, torch.cat([normal(5, 4).flatten(), normal(3)]), dim=0) > 0.9999
-        )
+        assert torch.cosine_similarity(clipped, torch.cat([normal(5, 4).flatten(), normal(3)]), dim=0) > 0.9999
 
 
 def test_adamw_first_step_has_one_length_in_every_coordinate() -> None:
@@ -67,9 +65,7 @@ def test_lion_moves_by_signs() -> None:
 
 def test_ademamix_slow_memory_grows_evenly_to_its_share_of_the_run() -> None:
     def half_lives(train_steps: int) -> list[float]:
-        betas = [
-            ademamix.slow_momentum(step, train_steps)[1] for step in range(0, train_steps, train_steps // 50)
-        ]
+        betas = [ademamix.slow_momentum(step, train_steps)[1] for step in range(0, train_steps, train_steps // 50)]
         return [math.log(0.5) / math.log(beta) for beta in betas]
 
     growth = torch.tensor(half_lives(1_000)).diff()
