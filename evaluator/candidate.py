@@ -29,6 +29,7 @@ from evaluator.sandbox import enter_all
 from evaluator.tasks.base import Shape
 
 GENOME_FILENAME = "<genome>"
+_MESSAGE_LENGTH = 500
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def run_candidate(spec: CandidateSpec, memory_fd: int, control: socket.socket) -
     except BaseException as error:  # noqa: BLE001 - the process boundary: whatever a genome raises ends here
         code = ExitCode.OUT_OF_MEMORY if is_out_of_memory(error) else ExitCode.RAISED
         _say(_trace(error))
-    os._exit(code)
+    finally:
+        os._exit(code)  # even if there was no memory left to say why
 
 
 def _serve(spec: CandidateSpec, memory_fd: int, control: socket.socket) -> None:
@@ -188,12 +190,16 @@ class _Worker:
 
 
 def _trace(error: BaseException) -> str:
-    """The traceback from the genome's first line on: our own frames tell an author nothing."""
+    """The traceback from the genome's first line on, for our own frames tell an author nothing.
+
+    The last line holds the whole message: it becomes the trial's reason.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     inside = [index for index, frame in enumerate(frames) if frame.filename == GENOME_FILENAME]
     kept = frames[inside[0] :] if inside else frames
     lines = ["Traceback (most recent call last):\n", *traceback.StackSummary.from_list(kept).format()]
-    return "".join(lines + traceback.format_exception_only(error)).rstrip()
+    message = " ".join("".join(traceback.format_exception_only(error)).split())
+    return "".join(lines) + message[:_MESSAGE_LENGTH]
 
 
 def _say(text: str) -> None:

@@ -12,6 +12,7 @@ import ast
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from evaluator import allowed
@@ -39,8 +40,9 @@ class Rejected(Exception):
         self.message = message
 
 
+@lru_cache(maxsize=64)
 def check(source: str) -> None:
-    """Check a genome's source.
+    """Check a genome's source; one that has passed lately passes at once.
 
     Args:
         source: The genome's text.

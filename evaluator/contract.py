@@ -93,7 +93,9 @@ def _check_keys(answer: Mapping[Any, Any]) -> None:
             )
     optimizers = answer["optimizers"]
     if not isinstance(optimizers, list | tuple) or not optimizers:
-        raise Rejected("optimizers", f"'optimizers' must be a list of at least one optimizer; it is {optimizers!r:.80}")
+        raise Rejected(
+            "optimizers", f"'optimizers' must be a list of at least one optimizer; it is {_kind(optimizers)}"
+        )
     for index, optimizer in enumerate(optimizers):
         if not callable(getattr(optimizer, "step", None)):
             raise Rejected("optimizers", f"optimizer {index} ({type(optimizer).__name__}) has no step() method")
@@ -138,6 +140,10 @@ def _owned(optimizer: Any, name: str) -> list[Tensor]:
             "property that returns the inner optimizer's groups",
         )
     return [parameter for group in groups for parameter in group["params"]]
+
+
+def _kind(thing: object) -> str:
+    return f"an empty {type(thing).__name__}" if thing in ([], ()) else f"of type {type(thing).__name__}"
 
 
 def _some(items: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from dataclasses import asdict
+from functools import cache
 from importlib import metadata
 
 from evaluator.records import Limits, Rung
@@ -37,7 +38,7 @@ def fingerprint(task: Task, rung: Rung) -> str:
             "data": task.data_digest(),
             "rung": rung_fields,
             "evaluator": VERSION,
-            "torch": metadata.version("torch"),
+            "torch": _torch_version(),
             "device": device(),
             "numerics": _NUMERICS,
         }
@@ -52,6 +53,11 @@ def limits_fingerprint(limits: Limits) -> str:
 def device() -> str:
     """Name of the device that trains, such as "cpu x86_64"."""
     return f"cpu {platform.machine()}"
+
+
+@cache
+def _torch_version() -> str:
+    return metadata.version("torch")
 
 
 def _digest(value: object) -> str:

@@ -64,6 +64,7 @@ class Evaluator:
         self._waiting: deque[_Job] = deque()
         self._done: list[tuple[int, Trial]] = []
         self._deaths = 0
+        self._closed = False
         self._slots: dict[Slot, _Job | None] = {}
         self._server = ForkServer()
         self._fill()
@@ -131,11 +132,11 @@ class Evaluator:
 
     def close(self) -> None:
         """End all processes at once; trials that run are dropped. Idempotent."""
-        if self._slots:
+        if not self._closed:
+            self._closed = True
             self._server.close()
             for slot in self._slots:
                 slot.close()
-            self._slots.clear()
 
     def _listen(self, timeout: float | None) -> None:
         """Take what the sockets have to say, for at most `timeout` seconds."""
@@ -154,11 +155,18 @@ class Evaluator:
                 self._server.take_news()
             except ClosedError:
                 self._restart_server()
-        for slot, job in self._slots.items():
-            if job is not None and job.deadline < time.monotonic():
-                slot.kill()
+        self._end_overdue()
         self._fill()
         self._hand_out()
+
+    def _end_overdue(self) -> None:
+        """Kill what should have answered long ago; its socket closes, and the trial counts as lost."""
+        now = time.monotonic()
+        for slot, job in self._slots.items():
+            if job is not None and job.deadline < now:
+                job.deadline = now + _PATIENCE_SECONDS
+                if not slot.kill():
+                    self._server.kill()
 
     def _take_trial(self, slot: Slot) -> None:
         try:
@@ -192,12 +200,13 @@ class Evaluator:
             self._done.append((job.ticket, self._failed(job.request, Outcome.LOST, reason)))
 
     def _restart_server(self) -> None:
-        log = self._server.log()
+        """The fork server died, and every slot with it."""
+        if not self._server.came_up:
+            log = self._server.log()
+            raise EvaluatorError(f"the fork server could not start; the last lines of its log:\n{log}")
         for slot in list(self._slots):
             self._bury(slot)
         self._server.close()
-        if self._deaths > _DEATHS_IN_A_ROW // 2:
-            raise EvaluatorError(f"the fork server keeps dying; the last lines of its log:\n{log}")
         self._server = ForkServer()
 
     def _fill(self) -> None:

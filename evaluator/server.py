@@ -35,11 +35,13 @@ class Slot:
         """Note that the trainer runs; `pidfd` is the slot's from now on."""
         self._pidfd = pidfd
 
-    def kill(self) -> None:
-        """End the trainer; the rest of the slot follows by itself."""
-        if self._pidfd is not None:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+    def kill(self) -> bool:
+        """End the trainer; the rest of the slot follows by itself. False if it was never started."""
+        if self._pidfd is None:
+            return False
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        return True
 
     def close(self) -> None:
         """Release what the engine holds of the slot."""
@@ -58,9 +60,11 @@ class ForkServer:
 
     Attributes:
         channel: Socket to the fork server; closes when it ends.
+        came_up: Whether it has started a slot yet.
     """
 
     def __init__(self) -> None:
+        self.came_up = False
         self._scratch = Scratch()
         ours, theirs = socket.socketpair()
         self.channel = Channel(ours)
@@ -113,6 +117,7 @@ class ForkServer:
         message, fds = self.channel.receive()
         assert isinstance(message, SlotStarted)
         self._starting.popleft().started(fds[0])
+        self.came_up = True
 
     def log(self) -> str:
         """The last lines that our own processes printed: why one of them failed."""
@@ -120,9 +125,13 @@ class ForkServer:
             return (self._scratch.path / "log").read_text(errors="replace")[-_LOG_TAIL:].strip()
         return ""
 
-    def close(self) -> None:
+    def kill(self) -> None:
         """End the fork server and, through it, every process below it."""
         self._process.kill()
+
+    def close(self) -> None:
+        """End all processes and release what the engine holds of them."""
+        self.kill()
         self._process.wait()
         with suppress(ClosedError):
             while self._starting:

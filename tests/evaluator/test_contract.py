@@ -64,6 +64,9 @@ BAD = {
         D,
         "not a finite number at step 3",
     ),
+    "long message": (
+        sgd_with("raise ValueError('first\\nsecond')"), C, "ValueError: first second"
+    ),
     "climbs": (
         sgd_with("def after_step(step):\n    model.proj.bias.data[0].add_(3)", "after_step=after_step"), D, "rose from"
     ),

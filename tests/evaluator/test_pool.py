@@ -110,6 +110,36 @@ def test_a_trial_whose_trainer_dies_again_and_again_is_lost(evaluator, run, rung
     assert run(SGD).outcome is Outcome.FINISHED
 
 
+def test_a_trainer_that_hangs_is_replaced(evaluator, run, rung) -> None:
+    healthy = run(SGD)
+    evaluator.submit(TrialRequest("digest", SGD, replace(rung, train_steps=100_000), 0))
+    evaluator.wait(timeout=0)
+    for slot, job in evaluator._slots.items():
+        signal.pidfd_send_signal(slot._pidfd, signal.SIGSTOP)
+        job.deadline = 0.0
+        job.request = replace(job.request, rung=rung)
+    ((_, trial),) = evaluator.wait()
+    assert trial.curve == healthy.curve
+
+
+def test_a_dead_fork_server_is_replaced(evaluator, run, rung) -> None:
+    healthy = run(SGD)
+    evaluator.submit(TrialRequest("digest", SGD, rung, 0))
+    evaluator._server.kill()
+    ((_, trial),) = evaluator.wait()
+    assert trial.curve == healthy.curve
+
+
+def test_a_machine_where_nothing_works_is_told_with_the_log(task, rung, monkeypatch, tmp_path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch on this machine')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("evaluator.server._ROOT", tmp_path)
+    with Evaluator(task, jobs=1) as pool:
+        pool.submit(TrialRequest("digest", SGD, rung, 0))
+        with pytest.raises(EvaluatorError, match="no torch on this machine"):
+            pool.wait()
+
+
 def test_a_text_that_changes_under_the_run_is_noticed(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_bytes(bytes(range(256)) * 100)
