@@ -95,12 +95,16 @@ def chance_of_up(scale: Scale, own: Sequence[Tried]) -> float:
 def propose(name: str, scale: Scale, value: float, memory: Memory, rng: random.Random) -> float | None:
     """Another value for a hyperparameter, or None if all that were drawn had been tried before.
 
-    A value counts as tried if an earlier move led within a quarter of a step of it: what failed is not
-    repeated, and what gained is already in the population.
+    A value counts as tried if a move from about here led within a quarter of a step of it and gained nothing. That
+    wanes with every draw: under noise and beside other changes a second look at a crowded place is no waste.
     """
     own, step = memory.by_name.get(name, ()), memory.step(name, scale)
     here = to_axis(scale, value)
-    known = [to_axis(scale, item.move.new) for item in own]
+    known = [
+        to_axis(scale, item.move.new)
+        for item in own
+        if not succeeded(item) and abs(to_axis(scale, item.move.old) - here) <= step / 4
+    ]
     if scale is Scale.FLAG:
         return None if any(place == 1 - here for place in known) else not value
     up = chance_of_up(scale, own)
@@ -112,7 +116,7 @@ def propose(name: str, scale: Scale, value: float, memory: Memory, rng: random.R
         if scale is Scale.COUNT and new == value:
             new = from_axis(scale, math.log(max(value + math.copysign(1, place - here), 0.5)))
         place = to_axis(scale, new)
-        near = 1e-9 if scale is Scale.COUNT else step / 4
+        near = 1e-9 if scale is Scale.COUNT else step / 4 * (1 - draw / (_DRAWS - 1))
         if new != value and abs(place - here) > 1e-9 and all(abs(place - other) > near for other in known):
             return new
     return None
