@@ -47,7 +47,7 @@ def _cut(reading: Reading, statement: ast.stmt) -> Cut:
 
 def _is_part(reading: Reading, divisors: Divisors, statement: ast.stmt) -> bool:
     """Whether a statement is something that people would call a part of an optimizer."""
-    if isinstance(reading.parent[statement], ast.Try):
+    if reading.inside(statement, ast.Try):
         return False  # what puts back what was changed before
     match statement:
         case ast.Expr(value=ast.Call() as call):

@@ -44,10 +44,19 @@ def dict_entries(reading: Reading, node: ast.expr) -> list[Entry] | None:
         return [Entry(string(k) or "", v, (k, v)) for k, v in zip(node.keys, node.values, strict=True) if k is not None]
     if not isinstance(node, ast.Call) or not node.keywords or any(k.arg is None for k in node.keywords):
         return None
-    is_update = isinstance(node.func, ast.Attribute) and node.func.attr == "update" and "update" not in reading.methods
-    if (reading.path(node.func) == "builtins.dict" and len(node.args) <= 1) or (is_update and not node.args):
+    makes = reading.path(node.func) == "builtins.dict" and len(node.args) <= 1
+    if makes or (not node.args and _is_dict_update(reading, node)):
         return [Entry(k.arg or "", k.value, k) for k in node.keywords]
     return None
+
+
+def _is_dict_update(reading: Reading, call: ast.Call) -> bool:
+    """Whether `x.update(a=1)` cannot be a method of the genome's own: none of that name takes these arguments."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr != "update":
+        return False
+    given = {keyword.arg for keyword in call.keywords}
+    signatures = [method.args for method in reading.methods.get("update", [])]
+    return not any(s.kwarg or given <= {a.arg for a in [*s.args, *s.kwonlyargs]} for s in signatures)
 
 
 def is_reflective(reading: Reading) -> bool:
@@ -142,7 +151,8 @@ class Keys:
         if not isinstance(function, ast.Attribute):
             return False
         is_super = isinstance(function.value, ast.Call) and self._reading.path(function.value.func) == "builtins.super"
-        return is_super or function.attr in {"append", "extend", "add_param_group", "setdefault"}
+        own = function.attr in self._reading.methods
+        return is_super or own or function.attr in {"append", "extend", "add_param_group", "setdefault"}
 
     # Hidden readers
 
@@ -174,14 +184,27 @@ class Keys:
         parent = self._reading.parent[load]
         keyword = parent if isinstance(parent, ast.keyword) else None
         call = self._reading.parent[parent] if keyword else parent
-        function = self._reading.definition(call.func) if isinstance(call, ast.Call) else None
-        if not isinstance(call, ast.Call) or not isinstance(function, Function):
+        if not isinstance(call, ast.Call):
             return []
-        signature = function.args
-        positional = [*signature.posonlyargs, *signature.args]
-        if keyword:
-            return [a for a in [*positional, *signature.kwonlyargs] if a.arg == keyword.arg]
-        return [positional[i] for i, value in enumerate(call.args) if value is load and i < len(positional)]
+        found = []
+        for function, bound in self._targets(call):
+            positional = function.args.args[bound:]
+            if keyword:
+                found += [a for a in [*positional, *function.args.kwonlyargs] if a.arg == keyword.arg]
+            else:
+                found += [positional[i] for i, value in enumerate(call.args) if value is load and i < len(positional)]
+        return found
+
+    def _targets(self, call: ast.Call) -> list[tuple[Function, int]]:
+        """The functions of the genome that a call may mean, with the number of arguments that it does not write."""
+        definition = self._reading.definition(call.func)
+        if isinstance(definition, Function):
+            return [(definition, 0)]
+        if isinstance(definition, ast.ClassDef):
+            return [(f, 1) for f in definition.body if isinstance(f, Function) and f.name == "__init__"]
+        if isinstance(call.func, ast.Attribute):
+            return [(method, 1) for method in self._reading.methods.get(call.func.attr, [])]
+        return []
 
     def _is_harmless(self, load: ast.Name) -> bool:
         """Whether a use of a dict reads no key that it does not name."""
