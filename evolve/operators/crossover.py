@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Protocol
 
 from evolve.operators.base import Child, NoVariationError, Tried
+from evolve.operators.grafting.base import Graft
 from evolve.operators.grafting.check import check_names
 from evolve.operators.grafting.definition import definition_grafts
 from evolve.operators.grafting.group import group_grafts
@@ -20,26 +20,9 @@ from evolve.operators.grafting.leftovers import without_leftovers
 from evolve.operators.grafting.optimizer import optimizer_grafts
 from evolve.operators.grafting.recipe import Recipe
 from evolve.operators.grafting.schedule import schedule_grafts
-from evolve.operators.grafting.values import ValuesGraft, values_grafts
+from evolve.operators.grafting.values import ValuesGraft
 from evolve.operators.pruning.reading import Reading
 from population.genome import GenomeError, digest
-
-
-class Graft(Protocol):
-    """One component that can be moved from a donor into a host."""
-
-    @property
-    def weight(self) -> float:
-        """How often it should be tried, relative to others."""
-        ...
-
-    def apply(self, host: Recipe, donor: Recipe) -> tuple[str, str, str]:
-        """The child's text, the component, and what was done in a few words.
-
-        Raises:
-            NoVariationError: It cannot be moved.
-        """
-        ...
 
 
 class Crossover:
@@ -62,9 +45,10 @@ class Crossover:
         while options:
             graft = options.pop(rng.choices(range(len(options)), [option.weight for option in options])[0])
             try:
-                source, component, done = graft.apply(host, donor)
-                source = without_leftovers(source, (host, donor))
-                check_names(source)
+                grafted = graft.apply(host, donor)
+                reading = without_leftovers(Reading(grafted.source), (host, donor))
+                check_names(reading)
+                source = reading.text.source
                 if digest(source) in known:
                     reasons["a child would equal a parent"] = None
                     continue
@@ -74,8 +58,7 @@ class Crossover:
             except GenomeError as error:
                 reasons[f"a child would be no genome: {error}"] = None
                 continue
-            moves = graft.moves if isinstance(graft, ValuesGraft) else ()
-            return Child(source, component, f"from the second parent: {done}", moves)
+            return Child(source, grafted.component, f"from the second parent: {grafted.done}", grafted.moves)
         told = "; ".join(list(reasons)[:3]) or "there is nothing that could be"
         raise NoVariationError(f"nothing of the second parent can be moved into the first: {told}")
 
@@ -89,5 +72,5 @@ def grafts(host: Recipe, donor: Recipe, rng: random.Random) -> list[Graft]:
         *init_grafts(host, donor),
         *hook_grafts(host, donor),
         *definition_grafts(host, donor),
-        *values_grafts(host, donor, rng),
+        ValuesGraft(rng),
     ]

@@ -46,12 +46,12 @@ class Perturb:
             NoVariationError: No hyperparameter can matter, or every value drawn was tried before.
             GenomeError: The parent is no genome.
         """
-        parts = list(effective(sources[0]))
+        parts = effective(sources[0])
         if not parts:
             raise NoVariationError("the genome has no hyperparameter that anything reads")
-        moves, memory = _choose(parts, remember(tried), rng)
+        moves, memory = _choose(list(parts), remember(tried), rng)
         if not moves:
-            raise NoVariationError(f"every value drawn for {len(parts)} hyperparameters was tried before")
+            raise NoVariationError("every value drawn for the genome's hyperparameters was tried before")
         return Child(
             source=with_values(sources[0], {move.component: move.new for move in moves}),
             component=", ".join(move.component for move in moves),

@@ -93,7 +93,7 @@ def test_identity_is_the_same_on_every_python() -> None:
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_strings_are_told_apart(one: str, other: str) -> None:
-    same = digest(f"x = [{ascii(one)}, {ascii(other)}]") == digest(f"x = [{ascii(one + other)}, '']")
+    same = digest(f"x = [{one!a}, {other!a}]") == digest(f"x = [{one + other!a}, '']")
     assert same == (other == "")
 
 

@@ -15,14 +15,12 @@ from evolve.operators.pruning.reading import Reading
 from evolve.operators.pruning.scopes import Scope
 
 
-def check_names(source: str) -> None:
+def check_names(reading: Reading) -> None:
     """Check a child.
 
     Raises:
         NoVariationError: A name means nothing, or is read before it is set.
-        GenomeError: It is no genome.
     """
-    reading = Reading(source)
     for node in ast.walk(reading.tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             binding = reading.binding(node)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evolve.operators.base import NoVariationError
+from evolve.operators.grafting.base import Grafted
 from evolve.operators.grafting.draft import Draft
 from evolve.operators.grafting.reach import reached
 from evolve.operators.grafting.recipe import OPTIMIZER_API, Recipe, read_keys
@@ -34,8 +35,8 @@ class DefinitionGraft:
     theirs: _Defined
     weight: float = 1.0
 
-    def apply(self, host: Recipe, donor: Recipe) -> tuple[str, str, str]:
-        """The child's text, the component and what was done.
+    def apply(self, host: Recipe, donor: Recipe) -> Grafted:
+        """Move it.
 
         Raises:
             NoVariationError: The host uses its own in a way that the donor's does not allow.
@@ -46,7 +47,7 @@ class DefinitionGraft:
         draft = Draft(host, donor, "new", [self.ours])
         draft.bring(self.theirs, in_place_of=self.ours)
         kind = "class" if isinstance(self.ours, ast.ClassDef) else "function"
-        return draft.finish(), self.ours.name, f"the {kind} {self.ours.name}"
+        return Grafted(draft.finish(), self.ours.name, f"the {kind} {self.ours.name}")
 
     def _check_calls(self, host: Recipe) -> None:
         """Every call in the host must fit the donor's arguments."""

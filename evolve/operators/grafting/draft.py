@@ -92,7 +92,9 @@ class Draft:
         """Put lines before a statement of the host's recipe, after what they need of the donor's recipe."""
         start, _ = whole(self.host.reading.text.source, *self.host.reading.text.span(statement))
         taken = list(lines)
-        code = [*self._state(), *taken]
+        state = self._state()
+        gap = [""] if state and any("def " in line for line in taken) else []
+        code = [*state, *gap, *taken]
         if code:
             self._edits.append(Edit(start, start, "".join(f"{line}\n" for line in code)))
 
@@ -152,7 +154,8 @@ class Draft:
         imports = [unit for unit in body if isinstance(unit, ast.Import | ast.ImportFrom)]
         places: dict[str, list[str]] = {"optimizer": [], "constant": [], "recipe": []}
         theirs = section(self.donor.reading)
-        for piece, text in texts.items():
+        for piece in [unit for unit in self.donor.reading.tree.body if unit in texts]:
+            text = texts[piece]
             if isinstance(piece, ast.Assign | ast.AnnAssign):
                 places["constant"].append(text)
             else:

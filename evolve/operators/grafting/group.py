@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from evolve.operators.grafting.base import Grafted
 from evolve.operators.grafting.draft import Draft
 from evolve.operators.grafting.recipe import Group, Recipe
 
@@ -26,8 +27,8 @@ class GroupGraft:
     theirs: Group
     weight: float = 0.7
 
-    def apply(self, host: Recipe, donor: Recipe) -> tuple[str, str, str]:
-        """The child's text, the component and what was done.
+    def apply(self, host: Recipe, donor: Recipe) -> Grafted:
+        """Move it.
 
         Raises:
             NoVariationError: A setting needs something that cannot be moved.
@@ -39,7 +40,7 @@ class GroupGraft:
         draft.replace(self.ours.display, draft.take(self.theirs.display, {self.theirs.params: params}))
         draft.before(host.statement_of(self.ours.display), [])
         name = f"recipe.group({ast.unparse(self.ours.params)[:60]})"
-        return draft.finish(), name, f"the settings of the parameter group for {self.ours.role}"
+        return Grafted(draft.finish(), name, f"the settings of the parameter group for {self.ours.role}")
 
 
 def group_grafts(host: Recipe, donor: Recipe) -> Iterator[GroupGraft]:

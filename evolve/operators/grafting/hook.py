@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from evolve.operators.base import NoVariationError
+from evolve.operators.grafting.base import Grafted
 from evolve.operators.grafting.draft import Draft
 from evolve.operators.grafting.recipe import Recipe
 from evolve.operators.grafting.schedule import joined_groups
@@ -28,8 +29,8 @@ class HookGraft:
     names: tuple[str, ...]
     weight: float = 1.5
 
-    def apply(self, host: Recipe, donor: Recipe) -> tuple[str, str, str]:
-        """The child's text, the component and what was done.
+    def apply(self, host: Recipe, donor: Recipe) -> Grafted:
+        """Move it.
 
         Raises:
             NoVariationError: The hooks need an optimizer of the donor, or share state with its schedule.
@@ -50,7 +51,7 @@ class HookGraft:
         done = f"the hook{'s' if len(hooks) > 1 else ''} {' and '.join(hooks)}"
         if old:
             done += " in place of its own"
-        return draft.finish(), ", ".join(f"recipe.{name}" for name in hooks), done
+        return Grafted(draft.finish(), ", ".join(f"recipe.{name}" for name in hooks), done)
 
 
 def hook_grafts(host: Recipe, donor: Recipe) -> Iterator[HookGraft]:

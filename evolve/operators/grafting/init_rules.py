@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from evolve.operators.grafting.base import Grafted
 from evolve.operators.grafting.draft import Draft
 from evolve.operators.grafting.recipe import Recipe
 from evolve.operators.pruning.reading import is_docstring
@@ -19,8 +20,8 @@ class InitGraft:
 
     weight: float = 1.0
 
-    def apply(self, host: Recipe, donor: Recipe) -> tuple[str, str, str]:
-        """The child's text, the component and what was done.
+    def apply(self, host: Recipe, donor: Recipe) -> Grafted:
+        """Move it.
 
         Raises:
             NoVariationError: The rules need something that cannot be moved.
@@ -32,7 +33,7 @@ class InitGraft:
         else:
             body = [statement for statement in host.function.body if not is_docstring(statement)]
             draft.before(body[0], lines)
-        return draft.finish(), "recipe.init", "the init rules"
+        return Grafted(draft.finish(), "recipe.init", "the init rules")
 
 
 def init_grafts(host: Recipe, donor: Recipe) -> Iterator[InitGraft]:

@@ -13,23 +13,22 @@ from evolve.operators.grafting.recipe import Recipe, read_keys
 from evolve.operators.pruning.reading import Reading, string
 
 
-def without_leftovers(source: str, parents: tuple[Recipe, Recipe]) -> str:
+def without_leftovers(reading: Reading, parents: tuple[Recipe, Recipe]) -> Reading:
     """The child without settings that a parent's optimizers read and its own do not."""
-    reading = Reading(source)
-    try:
-        recipe = Recipe(reading)
-    except NoVariationError:
-        return source
     before = {key for parent in parents for key in read_keys([parent.reading.tree])}
     dead = before - read_keys([reading.tree])
-    going = [node for node in ast.walk(recipe.function) if _only_sets(node, dead)]
-    if not going or recipe.set_hparams is None:
-        return source
+    try:
+        recipe = Recipe(reading) if dead else None
+    except NoVariationError:
+        recipe = None
+    going = [node for node in ast.walk(recipe.function) if _only_sets(node, dead)] if recipe else []
+    if recipe is None or not going:
+        return reading
     gone = [*going, *lost(recipe, going)]
     edits = []
     for body in _blocks(reading, gone):
         edits += reading.text.without(body, [unit for unit in body if unit in gone])
-    return reading.text.edited(edits)
+    return Reading(reading.text.edited(edits))
 
 
 def _only_sets(node: ast.AST, keys: set[str]) -> bool:

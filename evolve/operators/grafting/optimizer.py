@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evolve.operators.base import NoVariationError
+from evolve.operators.grafting.base import Grafted
 from evolve.operators.grafting.draft import Draft
 from evolve.operators.grafting.hook import add_entries, without_entries
 from evolve.operators.grafting.layout import laid_out, snake
@@ -59,8 +60,8 @@ class OptimizerGraft:
         hidden = any(group.role == "hidden" for group, _ in self.groups)
         return 3.0 if hidden and len(self.groups) == 1 else 1.0
 
-    def apply(self, host: Recipe, donor: Recipe) -> tuple[str, str, str]:
-        """The child's text, the component and what was done.
+    def apply(self, host: Recipe, donor: Recipe) -> Grafted:
+        """Move it.
 
         Raises:
             NoVariationError: It cannot be moved.
@@ -100,7 +101,7 @@ class _Swap:
         kept = [group.params for group, _ in graft.groups]
         self.draft = Draft(host, donor, snake(self.theirs.class_name), removed, kept)
 
-    def apply(self) -> tuple[str, str, str]:
+    def apply(self) -> Grafted:
         draft = self.draft
         name = self._variable()
         draft.rename(self.theirs.variable, name)
@@ -125,7 +126,7 @@ class _Swap:
             done += f", without {', '.join(self.dropped)}"
         if hooks:
             done += f", with {', '.join(hooks)}"
-        return draft.finish(), class_name, done
+        return Grafted(draft.finish(), class_name, done)
 
     def _inside_dropped(self, node: ast.AST) -> bool:
         return any(within(self.host.reading, node, self.host.hooks[name]) for name in self.dropped)

@@ -22,8 +22,8 @@ OPTIMIZER_API = frozenset({"param_groups", "state", "defaults", "step", "zero_gr
 _ROLES = (
     ("vectors", re.compile(r"ndim\s*(<\s*2|<=\s*1|==\s*1|!=\s*2)")),
     ("hidden", re.compile(r"blocks.*ndim\s*(>=\s*2|>\s*1|==\s*2|!=\s*1)")),
-    ("embed", re.compile(r"^(?!.*ndim).*embed")),
-    ("head", re.compile(r"^(?!.*(ndim|blocks)).*(\bproj\b|head)")),
+    ("embed", re.compile(r"^(?!.*(ndim|not in)).*embed")),
+    ("head", re.compile(r"^(?!.*(ndim|blocks|not in)).*(\bproj\b|head)")),
 )
 """Which parameters a selecting expression means, by the benchmark's parameter names."""
 
@@ -198,7 +198,10 @@ class Recipe:
         return (Group(first, None, self._role(first)),), None
 
     def _role(self, params: ast.expr) -> str:
-        text = ast.unparse(self.value_of(params))
+        value = self.value_of(params)
+        if not isinstance(value, ast.ListComp | ast.List | ast.Call):
+            return ""
+        text = ast.unparse(value)
         return next((role for role, pattern in _ROLES if pattern.search(text)), "")
 
     def _initializers(self) -> tuple[ast.stmt, ...]:

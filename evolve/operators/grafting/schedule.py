@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from evolve.operators.base import NoVariationError
+from evolve.operators.grafting.base import Grafted
 from evolve.operators.grafting.draft import Draft
 from evolve.operators.grafting.recipe import Recipe, read_keys, written_keys
 from evolve.operators.pruning.scopes import Binding
@@ -24,8 +25,8 @@ class ScheduleGraft:
 
     weight: float = 2.0
 
-    def apply(self, host: Recipe, donor: Recipe) -> tuple[str, str, str]:
-        """The child's text, the component and what was done.
+    def apply(self, host: Recipe, donor: Recipe) -> Grafted:
+        """Move it.
 
         Raises:
             NoVariationError: The schedule steers particular optimizers, or reads settings that the host
@@ -36,7 +37,13 @@ class ScheduleGraft:
         assert theirs is not None
         wanted = written_keys([ours]) - written_keys([theirs])
         wanted &= read_keys([slot.definition for slot in host.slots if slot.definition is not None])
-        stays = [node for node in ast.walk(ours) if isinstance(node, ast.Assign) and written_keys([node]) & wanted]
+        stays: list[ast.AST] = []
+
+        def stay(node: ast.expr | ast.stmt) -> str:
+            stays.append(node)
+            return host.reading.text.of(node)
+
+        settings = settings_of(ours, wanted, stay)
         draft = Draft(host, donor, "new", [ours], stays)
         draft.rename(donor.reading.binding(theirs), ours.name)
         code: list[ast.stmt] = [theirs]
@@ -49,12 +56,12 @@ class ScheduleGraft:
             raise NoVariationError(f"the donor's schedule reads {', '.join(sorted(missing))} of every group")
         replaced = joined_groups(host, donor, code)
         lines = [draft.statement_text(statement, replaced) for statement in code]
-        if wanted:
+        if settings:
             _check_step_name(ours, theirs)
             inner = " " * theirs.body[0].col_offset
-            lines += [inner + line for line in settings_of(ours, wanted, host.reading.text.of)]
+            lines += [inner + line for line in settings]
         draft.put(ours, lines)
-        return draft.finish(), f"recipe.{ours.name}", "the schedule"
+        return Grafted(draft.finish(), f"recipe.{ours.name}", "the schedule")
 
 
 def schedule_grafts(host: Recipe, donor: Recipe) -> Iterator[ScheduleGraft]:
@@ -89,21 +96,23 @@ def _kept(body: list[ast.stmt], wanted: set[str], needed: set[str], take: _Take)
         match statement:
             case _ if not sets:
                 continue
-            case ast.For(target=target, iter=source, body=inner, orelse=[]):
-                header, parts = f"for {take(target)} in {take(source)}:", [source]
-            case ast.If(test=test, body=inner, orelse=[]):
-                header, parts = f"if {take(test)}:", [test]
+            case ast.For(body=inner, orelse=[]) | ast.If(body=inner, orelse=[]):
+                kept = _kept(inner, wanted, needed, take)
+                if kept:
+                    needed |= _loaded(statement.iter if isinstance(statement, ast.For) else statement.test)
+                    lines += [_header(statement, take), *("    " + line for line in kept)]
             case ast.Assign() | ast.AnnAssign() | ast.AugAssign() | ast.Expr():
                 needed |= _loaded(statement)
                 lines += take(statement).split("\n")
-                continue
             case _:
                 raise NoVariationError(f"line {statement.lineno} of a schedule cannot be taken apart")
-        kept = _kept(inner, wanted, needed, take)
-        if kept:
-            needed |= {name for part in parts for name in _loaded(part)}
-            lines += [header, *("    " + line for line in kept)]
     return lines
+
+
+def _header(statement: ast.For | ast.If, take: _Take) -> str:
+    if isinstance(statement, ast.For):
+        return f"for {take(statement.target)} in {take(statement.iter)}:"
+    return f"if {take(statement.test)}:"
 
 
 def _stored(node: ast.AST) -> set[str]:

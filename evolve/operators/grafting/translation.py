@@ -52,7 +52,8 @@ class Translation:
         self.signature: list[str] = []
         self._same = Sameness(host, donor)
         self._names: dict[Binding, str] = {}
-        self._taken_names = _every_name(host.reading.tree)
+        self._taken_names = _visible_names(host)
+        self._donor_names = {binding.name for binding in donor.reading.scopes.bindings}
         for role in ("model", "train_steps"):
             self._names[donor.arguments[role]] = host.arguments[role].name
 
@@ -75,7 +76,8 @@ class Translation:
         if name[:1].isupper() and not name.isupper():
             tagged = f"{name}2"
         for candidate in (name, tagged, *(f"{tagged}_{number}" for number in range(2, 100))):
-            if candidate not in self._taken_names and not hasattr(builtins, candidate):
+            clash = candidate in self._taken_names or hasattr(builtins, candidate)
+            if not clash and (candidate == name or candidate not in self._donor_names):
                 self._taken_names.add(candidate)
                 return candidate
         raise NoVariationError(f"no free name is left for {name}")
@@ -98,6 +100,10 @@ class Translation:
         """A donor's statement with its comments, on lines of its own, indented."""
         text = self.donor.reading.text
         start, end = whole(text.source, *text.span(statement))
+        if self.donor.reading.parent[statement] is self.donor.function:
+            for binding in self._bound(statement):
+                if binding not in self._names:
+                    self._names[binding] = self.fresh(binding.name)
         return textwrap.indent(textwrap.dedent(self._renamed(statement, start, end, replaced or {})), indent)
 
     def place_of(self, definition: ast.stmt) -> ast.stmt | None:
@@ -283,17 +289,12 @@ class Translation:
         return [name for name in names if any(within(reading, store, unit) for store in name.stores)]
 
 
-def _every_name(tree: ast.Module) -> set[str]:
-    found = set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=name) | ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
-                found.add(name)
-            case ast.alias(name=name, asname=asname):
-                found.add(asname or name.split(".")[0])
-            case _:
-                continue
-    return found
+def _visible_names(host: Recipe) -> set[str]:
+    """Names that mean something where donor code may be put: in the module, the recipe and the schedule."""
+    scopes = host.reading.scopes
+    inner = [host.function, *([host.set_hparams] if host.set_hparams else [])]
+    found = {name for scope in (scopes.module, *(scopes.scope_of[node] for node in inner)) for name in scope.names}
+    return found | {binding.name for binding in scopes.of.values() if binding.scope is None}
 
 
 def _changes(reading: Reading, statement: ast.stmt, binding: Binding) -> bool:

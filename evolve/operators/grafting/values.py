@@ -6,9 +6,10 @@ This module must not know how a number is found or written.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from evolve.operators.base import NoVariationError
+from evolve.operators.grafting.base import Grafted
 from evolve.operators.grafting.recipe import Recipe
 from population.components import with_values
 from population.rows import Move
@@ -24,21 +25,29 @@ class ValuesGraft:
     """Some of the values in which the parents differ.
 
     Attributes:
-        moves: What changes, under the host's names.
+        rng: Chooses which.
     """
 
-    moves: tuple[Move, ...]
+    rng: random.Random
     weight: float = 1.5
 
-    def apply(self, host: Recipe, donor: Recipe) -> tuple[str, str, str]:
-        """The child's text, the component and what was done."""
-        source = with_values(host.reading.text.source, {move.component: move.new for move in self.moves})
-        names = ", ".join(move.component for move in self.moves)
-        return source, names, f"the value{'s' if len(self.moves) > 1 else ''} of {names}"
+    def apply(self, host: Recipe, donor: Recipe) -> Grafted:
+        """Move about half of them.
+
+        Raises:
+            NoVariationError: There is none.
+        """
+        differing = _differing(host, donor)
+        if not differing:
+            raise NoVariationError("no value of the same name differs")
+        moves = [move for move in differing if self.rng.random() < 0.5] or [self.rng.choice(differing)]
+        source = with_values(host.reading.text.source, {move.component: move.new for move in moves})
+        names = ", ".join(move.component for move in moves)
+        done = f"the value{'s' if len(moves) > 1 else ''} of {names}"
+        return Grafted(source, names, done, tuple(moves))
 
 
-def values_grafts(host: Recipe, donor: Recipe, rng: random.Random) -> Iterator[ValuesGraft]:
-    """One graft of a random part of the values in which both differ."""
+def _differing(host: Recipe, donor: Recipe) -> list[Move]:
     theirs = {part.name: part for part in effective(donor.reading.text.source)}
     alike = {slot.class_name for slot in host.slots} == {slot.class_name for slot in donor.slots}
     moves = []
@@ -48,6 +57,4 @@ def values_grafts(host: Recipe, donor: Recipe, rng: random.Random) -> Iterator[V
             continue
         if alike or part.scale not in _CLASS_BOUND:
             moves.append(Move(part.name, part.value, other.value))
-    if moves:
-        chosen = [move for move in moves if rng.random() < 0.5] or [rng.choice(moves)]
-        yield ValuesGraft(tuple(chosen))
+    return moves
