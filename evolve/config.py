@@ -25,7 +25,7 @@ class Config:
     text: str | None = None
     islands: int = 4
     rng_seed: int = 0
-    pressure: float = 1.5
+    pressure: float = 2.0
     operators: tuple[str, ...] = ("perturb", "crossover", "ablate", "prune")
     migrate_every: int = 40
 

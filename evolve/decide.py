@@ -119,9 +119,11 @@ def _climb(state: State) -> Plan | None:
         return sorted(programs, key=lambda id: (state.mean(id), id))
 
     ready = [seed.id for seed in state.seed_programs() if seed.complete("proxy")]
-    for program in by_mean(ready)[:CONFIRMED_SEEDS]:
+    for rank, program in enumerate(by_mean(ready)[:CONFIRMED_SEEDS]):
         known = state.programs[program]
-        if known.planned.get("confirm", 0) < wanted and not _pending(state, program, "confirm"):
+        if known.planned.get("confirm", 0) >= wanted or _pending(state, program, "confirm"):
+            continue
+        if rank == 0 or _plausible(state, program):
             return Plan(program, "confirm", "one of the best seed programs")
     elites = by_mean(state.elites())
     leader = state.mean(elites[0]) if elites else 0.0
@@ -133,15 +135,17 @@ def _climb(state: State) -> Plan | None:
             break
         if at.n >= CHECKED and planned < wanted and not _pending(state, program, "confirm"):
             hopeful.append((-planned, program))  # what has begun is finished first
-    for planned, program in sorted(hopeful, key=lambda each: each[0]):
-        if planned == 0 or _plausible(state, program):
+    for _, program in sorted(hopeful, key=lambda each: each[0]):
+        if _plausible(state, program):
             return Plan(program, "confirm", "it may be the best")
     return None
 
 
 def _plausible(state: State, program: int) -> bool:
-    """Whether the confirm trials so far leave room for the program to beat the best confirmed one."""
+    """Whether the confirm trials so far (if any) leave room for the program to beat the best confirmed one."""
     confirm = state.estimates["confirm"]
+    if not state.programs[program].finished("confirm"):
+        return True
     rivals = [id for id in state.confirmed if id != program]
     if not rivals:
         return True

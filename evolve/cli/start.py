@@ -31,7 +31,7 @@ from evolve.cli.search_options import go, search_options
 @click.option(
     "--pressure",
     type=click.FloatRange(0, 20),
-    default=1.5,
+    default=2.0,
     show_default=True,
     help="Selection pressure: 0 draws parents uniformly, higher prefers the best.",
 )
