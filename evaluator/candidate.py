@@ -59,6 +59,7 @@ def run_candidate(spec: CandidateSpec, memory_fd: int, control: socket.socket) -
     try:
         enter_all(spec.limits)
         torch.set_num_threads(1)
+        control.send(REPLY.pack(Order.PROTECTED, 0, 0))
         _serve(spec, memory_fd, control)
     except Rejected as rejection:
         code = ExitCode.REJECTED
@@ -141,8 +142,8 @@ class _Worker:
                 self._watch.check("eval_weights")
             case Order.MEASURE:
                 return float(self._state_bytes())
-            case Order.READY:
-                raise AssertionError("READY is a reply, never an order")
+            case Order.PROTECTED | Order.READY:
+                raise AssertionError(f"{order.name} is a reply, never an order")
         return 0.0
 
     def _step(self, step: int) -> None:

@@ -21,6 +21,10 @@ class GoneError(Exception):
     """The candidate ended, or closed its control socket; its exit code tells why."""
 
 
+class NotMadeError(Exception):
+    """The candidate ended before any code of the genome ran: our fault, or this machine's."""
+
+
 class StoppedError(Exception):
     """We ended the candidate; the message is a sentence for its author."""
 
@@ -69,9 +73,14 @@ class CandidateLink:
         """Wait until `recipe` has returned; tells which hooks there are.
 
         Raises:
+            NotMadeError: There was no candidate: the sandbox could not be entered.
             GoneError: The candidate ended.
             StoppedError: It broke a limit or the protocol.
         """
+        try:
+            self._reply(Order.PROTECTED, 0)
+        except GoneError as error:
+            raise NotMadeError from error
         return Hooks(int(self._reply(Order.READY, 0)))
 
     def order(self, order: Order, step: int) -> float:

@@ -18,8 +18,10 @@ REPLY = struct.Struct("<IId")
 class Order(IntEnum):
     """What the candidate is to do."""
 
+    PROTECTED = 0
+    """Never sent: the first reply, once the sandbox is entered and before any code of the genome."""
     READY = 1
-    """Never sent: the first reply, after `recipe` has returned."""
+    """Never sent: the second reply, after `recipe` has returned."""
     ENTER_EVAL = 2
     LEAVE_EVAL = 3
     BEFORE_FORWARD = 4

@@ -127,7 +127,10 @@ class Evaluator:
         return done
 
     def filenos(self) -> list[int]:
-        """Descriptors that become readable when `wait` may have something to give."""
+        """Descriptors that become readable when `wait` may have something to give.
+
+        A source that `submit` rejected makes none of them readable: the next `wait` gives it at once.
+        """
         return [slot.channel.fileno() for slot in self._slots] + [self._server.channel.fileno()]
 
     def close(self) -> None:

@@ -1,0 +1,118 @@
+"""The benchmark's loop around one candidate, as the trusted trainer runs it.
+
+The order is fixed by the genome contract: validation when due, `before_forward`, forward and backward,
+`after_backward`, `set_hparams`, every `optimizer.step()`, `after_step`, gradients to None; validation at the
+end.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from evaluator.layout import flat_bytes, map_shared, views
+from evaluator.link import CandidateLink
+from evaluator.measures import Measures
+from evaluator.orders import Hooks, Order
+from evaluator.records import Rung
+from evaluator.tasks.base import Training
+
+
+class DivergedError(Exception):
+    """A loss was not finite, or training made it worse."""
+
+
+@dataclass
+class Progress:
+    """What a trial has yielded so far."""
+
+    curve: list[tuple[int, float]] = field(default_factory=list)
+    measures: dict[str, float | str] = field(default_factory=dict)
+
+
+class TrainingLoop:
+    """A candidate and the shared model, driven through all steps of a rung.
+
+    Args:
+        training: The task's losses and scores.
+        models: Two skeletons of the task: one to train over shared memory, one to score a private copy.
+        rung: How long to train, and when to validate.
+        link: The candidate.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        models: tuple[nn.Module, nn.Module],
+        rung: Rung,
+        link: CandidateLink,
+    ) -> None:
+        self._training = training
+        self._model, self._scored = models
+        self._rung = rung
+        self._link = link
+        buffers = map_shared(link.memory_fd, flat_bytes(self._model))
+        self._parameters, self._gradients = buffers.parameters, buffers.gradients
+        for parameter, home, gradient in zip(
+            self._model.parameters(),
+            views(self._model, self._parameters),
+            views(self._model, self._gradients),
+            strict=True,
+        ):
+            parameter.data = home
+            parameter.grad = gradient
+        self._private = torch.empty_like(self._parameters)
+        for parameter, home in zip(self._scored.parameters(), views(self._scored, self._private), strict=True):
+            parameter.data = home
+        self._measures = Measures(self._model) if rung.name == "smoke" else None
+
+    def all_steps(self, progress: Progress) -> None:
+        """Run the rung; `progress` is filled as it goes.
+
+        Raises:
+            DivergedError: A loss was not finite, or worse at the end than at the start.
+            GoneError: The candidate ended.
+            NotMadeError: There was no candidate.
+            StoppedError: The candidate broke a limit or the protocol.
+        """
+        hooks = self._link.ready()
+        steps = self._rung.train_steps
+        for step in range(steps):
+            if step % self._rung.validate_every == 0:
+                self._validate(step, hooks, progress)
+            if hooks & Hooks.BEFORE_FORWARD:
+                self._link.order(Order.BEFORE_FORWARD, step)
+            self._gradients.zero_()
+            self._training.loss(self._model, step).backward()
+            if self._measures is not None:
+                self._measures.before_step()
+            self._link.order(Order.STEP, step)
+            if self._measures is not None:
+                self._measures.after_step(counts=step >= steps // 2)
+        state_bytes = self._link.order(Order.MEASURE, steps) if self._measures is not None else 0.0
+        self._validate(steps, hooks, progress)
+        if progress.curve[-1][1] > progress.curve[0][1]:
+            raise DivergedError(
+                f"the loss rose from {progress.curve[0][1]:.4f} before step 0 to {progress.curve[-1][1]:.4f} "
+                "at the end; the learning rate may be too high or the update may have the wrong sign"
+            )
+        if self._measures is not None:
+            progress.measures.update(self._measures.result(state_bytes, self._parameters, self._private))
+
+    def _validate(self, step: int, hooks: Hooks, progress: Progress) -> None:
+        """Score a private copy of the weights, so that nothing a candidate does meanwhile counts."""
+        if hooks & Hooks.EVAL_WEIGHTS:
+            before = self._parameters.clone()
+            self._link.order(Order.ENTER_EVAL, step)
+            self._private.copy_(self._parameters)
+            self._link.order(Order.LEAVE_EVAL, step)
+            self._parameters.copy_(before)
+        else:
+            self._private.copy_(self._parameters)
+        loss = self._training.held_out(self._scored, self._rung.split)
+        if not math.isfinite(loss):
+            raise DivergedError(f"the loss was not a finite number at step {step}")
+        progress.curve.append((step, loss))
