@@ -192,7 +192,8 @@ def table() -> str:
         "# What the search finds",
         "",
         f"Date {datetime.date.today()}, {len(os.sched_getaffinity(0))} cores, task charlm; "
-        "`python benchmarks/search.py engine`, `simple`, `table`. Gains are nats/byte below the best seed program, paired by rng_seed, with 95 % "
+        "`python benchmarks/search.py engine`, `simple`, `table`. Gains are nats/byte below the best seed program, paired by "
+        "rng_seed, with 95 % "
         "intervals; positive is better.",
         "",
         "## Default runs (`evolve start --islands 4`, five minutes), promoted at the full rung on the test split",
@@ -234,7 +235,8 @@ def table() -> str:
     lines += [
         "",
         "Random perturbation and greedy (1+1) begin at the best seed program, which the engine has to find among all "
-        "of them, and pay one proxy trial a child; they may take as many steps as the engine's run took. One island may "
+        "of them, and pay one proxy trial a child; they may take as many steps as the engine's run took. One island "
+        "may "
         "run as many trials.",
     ]
     return "\n".join(lines) + "\n"

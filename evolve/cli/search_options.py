@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ def go(run: Run, task: Task, budget: Budget, jobs: int, quiet: bool) -> None:
     from evolve.views.numbers import interval, value
     from evolve.views.silent import Silent
 
-    view: ProgressView = Silent() if quiet else progress_view(click.get_text_stream("stdout").isatty())
+    view: ProgressView = Silent() if quiet else progress_view(sys.stdout.isatty())
     try:
         state = search(run, task, budget, jobs, view)
     except (EngineError, EvaluatorError) as error:
