@@ -102,6 +102,7 @@ class Estimates:
         self._noise = noise
         self._effects = dict(effects or {"": PRIOR})
         self._origin = 0.0
+        self._stretch = 1.0
         self.fits = 0
         """Refits so far. A refit changes every estimate a little and is not reported by `stale`."""
 
@@ -138,6 +139,7 @@ class Estimates:
             raise ValueError(f"value of program {program} is {value}; only finished trials with finite values count")
         if not self._trials:
             self._noise = self._noise or guess(value)
+            self._stretch = self._noise.stretch
             self._origin = value
         if not entry.trials:
             self._tested.append(entry)
@@ -158,7 +160,7 @@ class Estimates:
         entry = self._find(program)
         if entry.estimate is None:
             posterior = self._posterior(entry)
-            entry.estimate = _summary(posterior.value(), len(entry.trials))
+            entry.estimate = self._summary(posterior.value(), len(entry.trials))
             entry.loudness = posterior.loudness()
             entry.current = True
         return entry.estimate
@@ -189,10 +191,10 @@ class Estimates:
         ancestor = self._state(common)
         start = cloned(ancestor)
         if not down_second:
-            return _summary(against(self._descend(start, down_first), 1.0), shared)
+            return self._summary(against(self._descend(start, down_first), 1.0), shared)
         if down_first:
             start = swapped(self._descend(start, down_first).state(), ancestor)
-        return _summary(against(self._descend(start, down_second), -1.0), shared)
+        return self._summary(against(self._descend(start, down_second), -1.0), shared)
 
     def stale(self) -> tuple[int, ...]:
         """Programs that are new, or whose own or ancestor's trial arrived, since the last call; in order of change."""
@@ -275,6 +277,12 @@ class Estimates:
                 state = posterior.state()
         return posterior
 
+    def _summary(self, posterior: Mixture, n: int) -> Estimate:
+        low, high = posterior.interval()
+        mean = posterior.mean()
+        low, high = mean - self._stretch * (mean - low), mean + self._stretch * (high - mean)
+        return Estimate(mean, math.sqrt(posterior.variance()), low, high, n)
+
     def _refit(self) -> None:
         window = self._tested[-WINDOW:]
         for _ in range(PASSES if len(window) <= 60 else 1):
@@ -284,15 +292,11 @@ class Estimates:
             self._states.clear()
             if abs(math.log(self._noise.sd / before)) < 0.1:
                 break
+        self._stretch = self.noise().stretch
         self.fits += 1
         for node in self._programs.values():
             node.current = False
             node.estimate = None
-
-
-def _summary(posterior: Mixture, n: int) -> Estimate:
-    low, high = posterior.interval()
-    return Estimate(posterior.mean(), math.sqrt(posterior.variance()), low, high, n)
 
 
 def _independent(a: Estimate, b: Estimate, shared: int) -> Estimate:

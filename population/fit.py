@@ -52,7 +52,8 @@ def refit(noise: Noise, seen: Sequence[Evidence]) -> tuple[Noise, dict[str, Floa
     telling = [program for program in seen if program.posterior.n > 1]
     if telling:
         better = _classes(better, telling)
-        better = replace(better, own=_own(noise, telling))
+        scores = np.sum([program.posterior.variance_scores() for program in telling], axis=0)
+        better = replace(better, own=_own(noise.own, scores), freedom=float(scores[0, 1]))
     edges = [program for program in seen if not program.founder]
     if not edges:
         return better, {"": PRIOR}
@@ -65,13 +66,12 @@ def _outliers(noise: Noise, seen: Sequence[Evidence]) -> Noise:
     return replace(noise, outliers=expected / (sum(program.posterior.n for program in seen) + TRIALS))
 
 
-def _own(noise: Noise, telling: Sequence[Evidence]) -> float:
-    """Share of a trial's variance that no relative shares: one scoring step for two variance components."""
-    scores = np.sum([program.posterior.variance_scores() for program in telling], axis=0)
-    shared, own = scores[:, 0] / (scores[:, 1] + 2.0)
-    step = min(max(float(own - shared), -1.0), 1.0)
-    odds = noise.own / (1.0 - noise.own) * math.exp(step)
-    return min(max(odds / (1.0 + odds), 2e-3), 0.95)
+def _own(share: float, scores: Floats) -> float:
+    """Share of a trial's variance that no relative shares: a scoring step on its log odds, with a normal prior."""
+    odds, usual = (math.log(each / (1.0 - each)) for each in (share, _WEAK.own))
+    steps = (scores[:, 0] + [0.0, usual - odds]) / (scores[:, 1] + 1.0)
+    odds += min(max(float(steps[1] - steps[0]), -1.0), 1.0)
+    return 1.0 / (1.0 + math.exp(-odds))
 
 
 def _classes(noise: Noise, telling: Sequence[Evidence], rounds: int = 40) -> Noise:
@@ -100,5 +100,4 @@ def _classes(noise: Noise, telling: Sequence[Evidence], rounds: int = 40) -> Noi
         scales=scales,
         inherited=inherited,
         kept=kept,
-        contrasts=sum(program.posterior.n - 1 for program in telling),
     )

@@ -230,6 +230,17 @@ def _farthest(values: Floats) -> npt.NDArray[np.intp]:
     return np.argsort(-np.abs(values - np.sort(values)[n // 2]), kind="stable")[:MAX_SUSPECTS]
 
 
+def _louder(parent: Floats, noise: Noise) -> Floats:
+    """Expected ratio of the child's noise scale to the parent's, for each scale that the child may have.
+
+    Shape (5,). It is 1 if the scale was inherited; else the child's over what the parent's probably is.
+    """
+    same, drawn = noise.inherited * parent, (1.0 - noise.inherited) * noise.scales
+    usual = np.exp(parent @ np.log(SCALES))
+    ratio: Floats = (same + drawn * SCALES / usual) / (same + drawn)
+    return ratio
+
+
 def _propagated(parent: State, new: int, noise: Noise) -> tuple[Floats, Floats, Floats]:
     """The child's state before its own trials and without its effect, per class.
 
@@ -246,7 +257,7 @@ def _propagated(parent: State, new: int, noise: Noise) -> tuple[Floats, Floats, 
     size = len(parent.mean) + new
     old = np.concatenate([np.arange(1 + d), np.arange(1 + d + new, size)])
     factor = np.ones((len(_KEPT), len(old)))
-    factor[:, 1 : 1 + d] = _KEPT[:, None]
+    factor[:, 1 : 1 + d] = (_KEPT * _louder(parent.scale, noise)[_SCALE_OF])[:, None]
     mean = np.zeros((len(_KEPT), size))
     mean[:, old] = parent.mean * factor
     cov = np.zeros((len(_KEPT), size, size))

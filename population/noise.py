@@ -11,11 +11,13 @@ This module must not know how trials are stored or when a fit is made.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from population.mixture import Floats
+from population.verdict import t_quantile
 
 SCALES: Floats = np.array([0.4, 0.65, 1.0, 1.55, 2.4])
 """A program's noise sd over the typical one."""
@@ -38,7 +40,8 @@ class Noise:
         inherited: Probability that a child is as loud as its parent, rather than a fresh draw from `scales`.
         kept: Share of parent-child edges at each of `KEPT`, shape (4,).
         outliers: Probability that a trial is an outlier.
-        contrasts: Degrees of freedom behind `sd`; 0 means that it is only a guess.
+        freedom: Effective degrees of freedom behind `sd`: contrasts between trials of one program, relatives that
+            repeat each other not counted again; 0 means that it is only a guess.
     """
 
     sd: float
@@ -47,12 +50,17 @@ class Noise:
     inherited: float
     kept: Floats
     outliers: float
-    contrasts: int
+    freedom: float
 
     @property
     def pairing(self) -> float:
         """Expected correlation of parent's and child's values over the same rng_seeds."""
         return float((1.0 - self.own) * (self.kept @ KEPT))
+
+    @property
+    def stretch(self) -> float:
+        """What to widen 95 % intervals by because `sd` is itself estimated: Student's t over the normal quantile."""
+        return t_quantile(0.975, self.freedom + 3.0) / t_quantile(0.975, math.inf)
 
     @property
     def paired_sd(self) -> float:
@@ -73,5 +81,5 @@ def guess(typical_value: float) -> Noise:
         inherited=0.5,
         kept=np.array([0.25, 0.3, 0.25, 0.2]),
         outliers=0.01,
-        contrasts=0,
+        freedom=0.0,
     )

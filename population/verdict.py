@@ -98,6 +98,8 @@ def t_cdf(t: float, df: float) -> float:
     """
     if df <= 0:
         raise ValueError(f"degrees of freedom {df} must be positive")
+    if math.isinf(df):
+        return 0.5 * math.erfc(-t / math.sqrt(2.0))
     if math.isinf(t):
         return 0.0 if t < 0 else 1.0
     tail = 0.5 * _incomplete_beta(0.5 * df, 0.5, df / (df + t * t))
