@@ -192,8 +192,8 @@ def table() -> str:
         "# What the search finds",
         "",
         f"Date {datetime.date.today()}, {len(os.sched_getaffinity(0))} cores, task charlm; "
-        "`python benchmarks/search.py engine`, `simple`, `table`. Gains are nats/byte below the best seed program, paired by "
-        "rng_seed, with 95 % "
+        "`python benchmarks/search.py engine`, `simple`, `table`. Gains are nats/byte below the "
+        "best seed program, paired by rng_seed, with 95 % "
         "intervals; positive is better.",
         "",
         "## Default runs (`evolve start --islands 4`, five minutes), promoted at the full rung on the test split",
