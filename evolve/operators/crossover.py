@@ -24,6 +24,17 @@ from evolve.operators.grafting.values import ValuesGraft
 from evolve.operators.pruning.reading import Reading
 from population.genome import GenomeError, digest
 
+_WEIGHT = {
+    "optimizer": 4.0,
+    "values": 3.0,
+    "definition": 2.0,
+    "schedule": 2.0,
+    "hook": 2.0,
+    "init": 1.0,
+    "group": 1.0,
+}
+"""How often each kind of component is moved, among those that two parents offer."""
+
 
 class Crossover:
     """Moves one component of the second parent into the first."""
@@ -40,10 +51,10 @@ class Crossover:
         """
         host, donor = Recipe(Reading(sources[0])), Recipe(Reading(sources[1]))
         known = {digest(sources[0]), digest(sources[1])}
-        options = grafts(host, donor, rng)
+        options = {kind: list(found) for kind, found in grafts(host, donor, rng).items() if found}
         reasons: dict[str, None] = {}
         while options:
-            graft = options.pop(rng.choices(range(len(options)), [option.weight for option in options])[0])
+            graft = _draw(options, rng)
             try:
                 grafted = graft.apply(host, donor)
                 reading = without_leftovers(Reading(grafted.source), (host, donor))
@@ -63,14 +74,25 @@ class Crossover:
         raise NoVariationError(f"nothing of the second parent can be moved into the first: {told}")
 
 
-def grafts(host: Recipe, donor: Recipe, rng: random.Random) -> list[Graft]:
-    """All grafts that two recipes allow, in a fixed order."""
-    return [
-        *optimizer_grafts(host, donor),
-        *group_grafts(host, donor),
-        *schedule_grafts(host, donor),
-        *init_grafts(host, donor),
-        *hook_grafts(host, donor),
-        *definition_grafts(host, donor),
-        ValuesGraft(rng),
-    ]
+def _draw(options: dict[str, list[Graft]], rng: random.Random) -> Graft:
+    """Take one graft out: first a kind, then one of that kind."""
+    kinds = list(options)
+    kind = rng.choices(kinds, [_WEIGHT[kind] for kind in kinds])[0]
+    found = options[kind]
+    graft = found.pop(rng.choices(range(len(found)), [option.weight for option in found])[0])
+    if not found:
+        del options[kind]
+    return graft
+
+
+def grafts(host: Recipe, donor: Recipe, rng: random.Random) -> dict[str, list[Graft]]:
+    """All grafts that two recipes allow, by kind, in a fixed order."""
+    return {
+        "optimizer": list(optimizer_grafts(host, donor)),
+        "group": list(group_grafts(host, donor)),
+        "schedule": list(schedule_grafts(host, donor)),
+        "init": list(init_grafts(host, donor)),
+        "hook": list(hook_grafts(host, donor)),
+        "definition": list(definition_grafts(host, donor)),
+        "values": [ValuesGraft(rng)],
+    }

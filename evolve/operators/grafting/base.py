@@ -31,7 +31,7 @@ class Graft(Protocol):
 
     @property
     def weight(self) -> float:
-        """How often it should be tried, relative to others."""
+        """How often it should be tried, relative to others of its kind."""
         ...
 
     def apply(self, host: Recipe, donor: Recipe) -> Grafted:

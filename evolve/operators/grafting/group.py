@@ -25,7 +25,7 @@ class GroupGraft:
 
     ours: Group
     theirs: Group
-    weight: float = 0.7
+    weight: float = 1.0
 
     def apply(self, host: Recipe, donor: Recipe) -> Grafted:
         """Move it.

@@ -27,7 +27,7 @@ class HookGraft:
     """
 
     names: tuple[str, ...]
-    weight: float = 1.5
+    weight: float = 1.0
 
     def apply(self, host: Recipe, donor: Recipe) -> Grafted:
         """Move it.

@@ -56,7 +56,7 @@ class OptimizerGraft:
 
     @property
     def weight(self) -> float:
-        """How often this graft should be tried: hidden matrices decide most."""
+        """How often this graft should be tried among optimizers: hidden matrices decide most."""
         hidden = any(group.role == "hidden" for group, _ in self.groups)
         return 3.0 if hidden and len(self.groups) == 1 else 1.0
 

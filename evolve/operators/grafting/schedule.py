@@ -23,7 +23,7 @@ _Take = Callable[[ast.expr | ast.stmt], str]
 class ScheduleGraft:
     """The donor's schedule for all of the host's optimizers."""
 
-    weight: float = 2.0
+    weight: float = 1.0
 
     def apply(self, host: Recipe, donor: Recipe) -> Grafted:
         """Move it.

@@ -29,7 +29,7 @@ class ValuesGraft:
     """
 
     rng: random.Random
-    weight: float = 1.5
+    weight: float = 1.0
 
     def apply(self, host: Recipe, donor: Recipe) -> Grafted:
         """Move about half of them.
