@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from everything import SOURCE
 
+from population.components import hyperparameters
 from population.usage import effective
 
 
