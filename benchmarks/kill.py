@@ -81,10 +81,15 @@ def main() -> None:
     for number in range(1, arguments.kills + 1):
         before = trials(database)
         engine = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
-        deadline = time.monotonic() + rng.uniform(0.3, 12.0)
         acknowledged = dict(before)
-        while time.monotonic() < deadline and engine.poll() is None:
+        # Half of the kills fall on a process that is starting, half on one that has begun to write trials.
+        wait_for_trial = number % 2 == 0
+        delay = rng.uniform(0.3, 8.0)
+        deadline = None if wait_for_trial else time.monotonic() + delay
+        while engine.poll() is None and (deadline is None or time.monotonic() < deadline):
             acknowledged |= trials(database)
+            if deadline is None and len(acknowledged) > len(before):
+                deadline = time.monotonic() + delay
             time.sleep(0.02)
         if engine.poll() is not None:
             failed_resumes += 1
@@ -114,7 +119,7 @@ Date {datetime.date.today()}, {len(os.sched_getaffinity(0))} cores;
 
 | what | figure |
 | --- | --- |
-| kills (`kill -9` of the engine, 0.3-12 s after its start) | {arguments.kills} |
+| kills (`kill -9` of the engine, 0.3-8 s after its start, every other one after its first trial) | {arguments.kills} |
 | acknowledged trials at the end | {len(trials(database))} |
 | acknowledged trials lost | {lost} |
 | processes alive 2 s after a kill | {survivors} |
