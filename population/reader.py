@@ -117,6 +117,10 @@ class Reader:
         """Ids of all programs this one descends from, oldest first."""
         return sorted(self._ids(queries.ANCESTORS, id))
 
+    def children(self, id: int) -> list[int]:
+        """Ids of the programs that have this one as a parent, oldest first."""
+        return self._ids("SELECT DISTINCT program FROM parents WHERE parent = ? ORDER BY program", id)
+
     def descendants(self, id: int) -> list[int]:
         """Ids of all programs that descend from this one, oldest first."""
         return sorted(self._ids(queries.DESCENDANTS, id))

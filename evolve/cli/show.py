@@ -31,7 +31,7 @@ def command(program: str, only_source: bool, folder: Path | None, as_json: bool)
         if only_source:
             click.echo(row.source, nl=False)
             return
-        near = [store.program(id) for id in dict.fromkeys(row.parents)] + [row]
+        near = [store.program(id) for id in dict.fromkeys((*row.parents, row.id, *store.children(row.id)))]
         trials = [trial for each in near for trial in store.trials(each.id)]
         estimates = [at for each in near for at in store.estimates(program=each.id)]
         if as_json:

@@ -90,6 +90,8 @@ def test_show_by_id_digest_and_name(run):
     assert json.loads(evolve("show", by_id["digest"][:10], "--run", run, "--json").output) == by_id
     assert evolve("show", by_id["id"], "--run", run, "--source").output == by_id["source"]
     assert "LR" in evolve("show", 5, "--run", run).output
+    parent = json.loads(evolve("show", 5, "--run", run, "--json").output)["parents"][0]
+    assert "#5" in evolve("show", parent, "--run", run).output
 
 
 def test_diff_shows_the_lines(run):
