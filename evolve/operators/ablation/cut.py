@@ -66,10 +66,16 @@ def mentions_lr(node: ast.AST) -> bool:
 
 
 def is_guard(node: ast.AST) -> bool:
-    """Whether an expression keeps something from being zero: a number, or an epsilon by its name."""
-    if isinstance(node, ast.Constant) or (isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)):
-        return True
-    return any("eps" in name.lower() for name in named(node))
+    """Whether an expression is there to keep something from being zero: a number, or an epsilon by its name."""
+    match node:
+        case ast.Constant():
+            return True
+        case ast.UnaryOp(operand=inner) | ast.BinOp(left=inner, op=ast.Pow()):
+            return is_guard(inner)
+        case ast.Name() | ast.Subscript() | ast.Attribute():
+            return any("eps" in name.lower() for name in named(node))
+        case _:
+            return False
 
 
 _MATRIX = frozenset({"mT", "T", "linalg", "mm", "bmm", "matmul", "addmm", "baddbmm", "svd", "eigh", "qr", "einsum"})

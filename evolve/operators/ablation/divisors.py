@@ -35,6 +35,10 @@ class Divisors:
             around = parent
         return False
 
+    def mention(self, name: str) -> bool:
+        """Whether a variable or entry of this name has a part in what something is divided by."""
+        return name in self._below
+
     def needs(self, name: str) -> bool:
         """Whether a variable or entry of this name must not be zero."""
         return name in self._not_zero

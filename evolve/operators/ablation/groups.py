@@ -10,8 +10,8 @@ import ast
 from collections.abc import Iterator
 
 from evolve.operators.ablation.cut import Cut, mentions_lr, short
+from evolve.operators.pruning.constants import Constants
 from evolve.operators.pruning.cuts import without_members
-from evolve.operators.pruning.fold import Constants
 from evolve.operators.pruning.keys import Entry, dict_entries
 from evolve.operators.pruning.reading import Reading, string
 from evolve.operators.pruning.text import Edit

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from evolve.operators.ablation.cut import Cut, is_guard, mentions_lr, place, short
 from evolve.operators.ablation.divisors import Divisors
+from evolve.operators.ablation.standin import stand_in
 from evolve.operators.ablation.values import Value, Values
 from evolve.operators.pruning.holders import Holders
 from evolve.operators.pruning.keys import Keys
@@ -38,15 +39,15 @@ def links(reading: Reading, values: Values) -> Iterator[Cut]:
         ):
             continue
         if name in {"lerp_", "add_"} and is_state(reading, receiver):
-            yield from _memory(reading, node, divisors)
+            yield from _memory(reading, values, node, divisors)
         elif name in {"lerp", "add"}:
             yield from _mixture(reading, values, node)
         elif name == "add_" and node.args and not is_guard(node.args[0]) and values.of(node.args[0]) is Value.TENSOR:
             if not isinstance(reading.parent[node], ast.Expr):
-                yield _cut(reading, "term", node, receiver, node.args[0])
+                yield _cut(reading, values, "term", node, receiver, node.args[0])
         elif name in _BOUNDS and not _protects(node) and not isinstance(reading.parent[node], ast.Expr):
             what = f"`.{name}(...)` of `{short(reading, node)}`"
-            yield Cut("bound", place(reading, node), what, (reading.replaced(node, receiver),))
+            yield Cut("bound", place(reading, node), what, (stand_in(reading, values, node, receiver),))
 
 
 def is_state(reading: Reading, receiver: ast.expr) -> bool:
@@ -63,7 +64,7 @@ def is_state(reading: Reading, receiver: ast.expr) -> bool:
     return False
 
 
-def _memory(reading: Reading, node: ast.Call, divisors: Divisors) -> Iterator[Cut]:
+def _memory(reading: Reading, values: Values, node: ast.Call, divisors: Divisors) -> Iterator[Cut]:
     """The newest member in the place of a running average."""
     if not node.args or divisors.holds(node):
         return
@@ -77,7 +78,7 @@ def _memory(reading: Reading, node: ast.Call, divisors: Divisors) -> Iterator[Cu
         text = f"{reading.text.of(receiver)}.copy_({reading.text.of(newest)})"
         yield Cut("memory", place(reading, node), what, (Edit(*reading.text.span(node), text),))
     else:
-        yield Cut("memory", place(reading, node), what, (reading.replaced(node, newest),))
+        yield Cut("memory", place(reading, node), what, (stand_in(reading, values, node, newest),))
 
 
 def _mixture(reading: Reading, values: Values, node: ast.Call) -> Iterator[Cut]:
@@ -85,13 +86,13 @@ def _mixture(reading: Reading, values: Values, node: ast.Call) -> Iterator[Cut]:
     assert isinstance(node.func, ast.Attribute)
     parts = [node.func.value, *node.args[:1]]
     if len(parts) == 2 and all(values.of(part) is Value.TENSOR for part in parts):
-        yield _cut(reading, "term", node, parts[0], parts[1])
-        yield _cut(reading, "term", node, parts[1], parts[0])
+        yield _cut(reading, values, "term", node, parts[0], parts[1])
+        yield _cut(reading, values, "term", node, parts[1], parts[0])
 
 
-def _cut(reading: Reading, kind: str, node: ast.expr, kept: ast.expr, gone: ast.expr) -> Cut:
+def _cut(reading: Reading, values: Values, kind: str, node: ast.expr, kept: ast.expr, gone: ast.expr) -> Cut:
     what = f"{kind} `{short(reading, gone)}` of `{short(reading, node)}`"
-    return Cut(kind, place(reading, node), what, (reading.replaced(node, kept),))
+    return Cut(kind, place(reading, node), what, (stand_in(reading, values, node, kept),))
 
 
 def _protects(node: ast.Call) -> bool:

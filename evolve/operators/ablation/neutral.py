@@ -20,17 +20,26 @@ def neutral(reading: Reading) -> Iterator[Cut]:
     data = reading.text.source.encode()
     divisors = Divisors(reading)
     for part in effective(reading.text.source):
-        value = _neutral(part)
-        if value is not None and not divisors.needs(re.split(r"[.\[#]", part.name)[-1]):
+        value = _neutral(part, divisors)
+        if value is not None and not divisors.needs(_last(part)):
             start, end = (len(data[:offset].decode()) for offset in part.span)
             yield Cut("hyperparameter", part.name, f"`{part.name}`, now {value}", (Edit(start, end, value),))
 
 
-def _neutral(part: Hyperparameter) -> str | None:
+def _neutral(part: Hyperparameter, divisors: Divisors) -> str | None:
     if part.scale is Scale.WEIGHT_DECAY and part.value > 0:
         return "0.0"
     if part.scale is Scale.FLAG and part.value:
         return "False"
-    if part.scale is Scale.BETA and part.value > 0 and part.name.lower().endswith(_FIRST_MOMENT):
+    if part.scale is Scale.BETA and part.value > 0 and (_is_first(part) or not divisors.mention(_last(part))):
         return "0.0"
     return None
+
+
+def _is_first(part: Hyperparameter) -> bool:
+    return part.name.lower().endswith(_FIRST_MOMENT)
+
+
+def _last(part: Hyperparameter) -> str:
+    """The last part of a dotted name."""
+    return re.split(r"[.\[#]", part.name)[-1]

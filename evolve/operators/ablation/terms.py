@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from evolve.operators.ablation.cut import Cut, is_guard, iterates, mentions_lr, place, short, tames_iteration
 from evolve.operators.ablation.divisors import Divisors
+from evolve.operators.ablation.standin import stand_in
 from evolve.operators.ablation.values import Value, Values
 from evolve.operators.pruning.reading import Reading
 from evolve.operators.pruning.text import Edit
@@ -57,16 +58,16 @@ def _operation(reading: Reading, values: Values, node: ast.BinOp) -> Iterator[tu
     for kind, kept, gone in pairs:
         if _may_stand_alone(reading, values, node, kept, gone):
             what = f"{kind} `{short(reading, gone)}` of `{short(reading, node)}`"
-            yield kept, Cut(kind, place(reading, node), what, (_replaced(reading, node, kept, gone),))
+            yield kept, Cut(kind, place(reading, node), what, (_replaced(reading, values, node, kept, gone),))
 
 
-def _replaced(reading: Reading, node: ast.BinOp, kept: ast.expr, gone: ast.expr) -> Edit:
+def _replaced(reading: Reading, values: Values, node: ast.BinOp, kept: ast.expr, gone: ast.expr) -> Edit:
     """Put what stays in the place of the whole; a minus in front of a lost factor is not lost."""
     negative = (
         isinstance(node.op, ast.Mult | ast.Div) and isinstance(gone, ast.UnaryOp) and isinstance(gone.op, ast.USub)
     )
     if not negative:
-        return reading.replaced(node, kept)
+        return stand_in(reading, values, node, kept)
     text = reading.text.of(kept)
     simple = isinstance(kept, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.Constant)
     start, end = reading.text.span(node)

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from evolve.operators.ablation.cut import Cut, mentions_lr, place, short
+from evolve.operators.ablation.standin import stand_in
 from evolve.operators.ablation.values import Value, Values
 from evolve.operators.pruning.cuts import without_members
 from evolve.operators.pruning.reading import Function, Reading
@@ -24,7 +25,7 @@ def wrappers(reading: Reading, values: Values) -> Iterator[Cut]:
         if own or (path.startswith("torch.") and path.rpartition(".")[2] in _TORCH):
             if values.of(node) is Value.TENSOR and values.of(node.args[0]) is Value.TENSOR:
                 what = f"call of `{ast.unparse(node.func)}` around `{short(reading, node.args[0])}`"
-                yield Cut("call", place(reading, node), what, (reading.replaced(node, node.args[0]),))
+                yield Cut("call", place(reading, node), what, (stand_in(reading, values, node, node.args[0]),))
         elif path in {"builtins.min", "builtins.max"} and len(node.args) > 1 and not node.keywords:
             yield from _bounds(reading, node)
 

@@ -111,7 +111,7 @@ def _is_static(decorator: ast.expr) -> bool:
 
 def _unpacked(reading: Reading, call: ast.Call) -> dict[str, Given] | None:
     """The entries of all dicts that a call unpacks; None if they are not written out for this call alone."""
-    if any(isinstance(argument, ast.Starred) for argument in call.args):
+    if any(isinstance(argument, ast.Starred) for argument in call.args) or reading.is_quoted(call):
         return None
     found: dict[str, Given] = {}
     for keyword in call.keywords:

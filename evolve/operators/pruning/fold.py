@@ -1,220 +1,43 @@
-"""Fold branches that constants decide: `if`, conditional expressions, `while False`, and parts of conditions.
-
-A constant is a literal; a variable, attribute or entry of parameter groups that only ever gets one and the same
-literal; or an argument that every call gives the same literal.
-"""
+"""Fold branches that constants decide: `if`, conditional expressions, `while False`, and parts of conditions."""
 
 from __future__ import annotations
 
 import ast
-import operator
-from collections.abc import Callable
 
-from evolve.operators.pruning.calls import Known, known_functions
+from evolve.operators.pruning.constants import UNKNOWN, Constants
 from evolve.operators.pruning.cuts import without_statements
-from evolve.operators.pruning.holders import is_own
-from evolve.operators.pruning.keys import Keys, dict_entries
-from evolve.operators.pruning.purity import plain_values
-from evolve.operators.pruning.reading import Function, Reading, string
+from evolve.operators.pruning.reading import Function, Reading
 from evolve.operators.pruning.text import Edit
-from evolve.operators.pruning.vocabulary import TORCH_GROUP_KEYS
-
-
-class Unknown:
-    """Stands for a value that is not a constant."""
-
-
-UNKNOWN = Unknown()
-
-_Value = object
-
-_BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-}
-_COMPARE: dict[type[ast.cmpop], Callable[[object, object], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-}
-_ORDER: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
-
-
-class Constants:
-    """Evaluates what a genome's literals decide."""
-
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
-        self._arguments: dict[ast.AST, Known] = {}
-        explained = []
-        for known in known_functions(reading):
-            self._arguments.update(dict.fromkeys(known.arguments(), known))
-            explained += [k for call in known.calls for k in call.keywords if k.arg is None]
-        self._keys = Keys(reading, explained)
-        self._busy: list[object] = []
-
-    def value(self, node: ast.expr) -> _Value:
-        """The constant that an expression always evaluates to, or UNKNOWN."""
-        match node:
-            case ast.Constant(value=bool() | int() | float() | str() | None):
-                return node.value
-            case ast.UnaryOp(op=ast.Not(), operand=inner):
-                value = self.value(inner)
-                return UNKNOWN if value is UNKNOWN else not value
-            case ast.UnaryOp(op=ast.USub(), operand=inner):
-                value = self.value(inner)
-                return -value if isinstance(value, int | float) else UNKNOWN
-            case ast.BoolOp(op=op, values=parts):
-                return self._choice(op, parts)
-            case ast.Compare(left=left, ops=[op], comparators=[right]):
-                return self._comparison(op, self.value(left), self.value(right))
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
-                values = self.value(left), self.value(right)
-                if isinstance(values[0], int | float) and isinstance(values[1], int | float):
-                    return _BINARY[type(op)](values[0], values[1])
-                return UNKNOWN
-            case ast.IfExp(test=test, body=body, orelse=orelse):
-                value = self.value(test)
-                return UNKNOWN if value is UNKNOWN else self.value(body if value else orelse)
-            case ast.Name() | ast.Attribute() | ast.Subscript():
-                return self._stored(node)
-            case _:
-                return UNKNOWN
-
-    def is_same(self, left: ast.expr, right: ast.expr) -> bool:
-        """Whether two expressions are known to have the same value."""
-        values = self.value(left), self.value(right)
-        return UNKNOWN not in values and type(values[0]) is type(values[1]) and values[0] == values[1]
-
-    def _choice(self, op: ast.boolop, parts: list[ast.expr]) -> _Value:
-        stops_at = isinstance(op, ast.Or)
-        value: _Value = UNKNOWN
-        for part in parts:
-            value = self.value(part)
-            if value is UNKNOWN:
-                return UNKNOWN
-            if bool(value) is stops_at:
-                return value
-        return value
-
-    def _comparison(self, op: ast.cmpop, left: _Value, right: _Value) -> _Value:
-        if left is UNKNOWN or right is UNKNOWN:
-            return UNKNOWN
-        if type(op) in _COMPARE:
-            identity = isinstance(op, ast.Is | ast.IsNot)
-            if identity and not (left is None or right is None or isinstance(left, bool) or isinstance(right, bool)):
-                return UNKNOWN  # whether two equal numbers are one object is Python's affair
-            return _COMPARE[type(op)](left, right)
-        if type(op) in _ORDER and isinstance(left, int | float) and isinstance(right, int | float):
-            return _ORDER[type(op)](left, right)
-        return UNKNOWN
-
-    def _stored(self, node: ast.Name | ast.Attribute | ast.Subscript) -> _Value:
-        place: object
-        values: list[ast.expr] | None
-        match node:
-            case ast.Name():
-                binding = self._reading.binding(node)
-                place, values = binding, self._given(binding.stores)
-            case ast.Attribute(attr=name):
-                place, values = name, self._attribute(name)
-            case _:
-                name = string(node.slice) or ""
-                place, values = (name,), self._entries(name)
-        if values is None or place in self._busy:
-            return UNKNOWN
-        self._busy.append(place)
-        found = [self.value(value) for value in values]
-        self._busy.pop()
-        first = found[0]
-        same = all(type(value) is type(first) and value == first for value in found)
-        return first if same else UNKNOWN
-
-    def _given(self, stores: list[ast.AST]) -> list[ast.expr] | None:
-        """All values that a variable ever gets, if it is assigned once, or an argument of a known function."""
-        if len(stores) != 1:
-            return None
-        store = stores[0]
-        if store in self._arguments and isinstance(store, ast.arg):
-            return self._arguments[store].values(store)
-        if isinstance(store, ast.Name):
-            return plain_values(self._reading, self._reading.binding(store))
-        return None
-
-    def _attribute(self, name: str) -> list[ast.expr] | None:
-        if not is_own(name) or name in self._reading.methods or self._is_mentioned(name):
-            return None
-        found = []
-        for node in self._reading.nodes:
-            if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Store | ast.Del):
-                statement = self._reading.parent[node]
-                function = self._reading.inside(node, Function)
-                if not isinstance(statement, ast.Assign) or node not in statement.targets:
-                    return None
-                if not isinstance(function, Function) or function.name != "__init__":
-                    return None  # set later: reads before that may see a class attribute or fail
-                found.append(statement.value)
-            elif isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
-                scope = self._reading.binding(node).scope
-                if scope is not None and isinstance(scope.node, ast.ClassDef):
-                    return None
-        return found or None
-
-    def _is_mentioned(self, name: str) -> bool:
-        return any(string(node) == name for node in self._reading.nodes)
-
-    def _entries(self, name: str) -> list[ast.expr] | None:
-        """All values under a key that is only ever given in dicts with literal keys, and never tested for."""
-        if not name or self._keys.hidden_readers or name in TORCH_GROUP_KEYS - {"nesterov", "maximize", "amsgrad"}:
-            return None
-        found = []
-        for node in self._reading.nodes:
-            if isinstance(node, ast.Dict | ast.Call):
-                found += [e.value for e in dict_entries(self._reading, node) or [] if e.key == name]
-            if isinstance(node, ast.Subscript) and string(node.slice) == name:
-                if not isinstance(node.ctx, ast.Load):
-                    return None
-            elif string(node) == name and not self._is_key(node):
-                return None
-        return found or None
-
-    def _is_key(self, node: ast.AST) -> bool:
-        """Whether a string literal is a subscript, or a key of a dict display."""
-        parent = self._reading.parent[node]
-        return isinstance(parent, ast.Dict) or (isinstance(parent, ast.Subscript) and parent.slice is node)
 
 
 def fold(reading: Reading) -> list[Edit]:
     """Edits that keep the side that constants choose."""
     constants = Constants(reading)
-    edits: list[Edit] = []
     for node in reading.nodes:
-        if isinstance(node, ast.If):
-            edits += _fold_if(reading, node, constants.value(node.test))
-        elif isinstance(node, ast.IfExp):
-            value = constants.value(node.test)
-            if value is not UNKNOWN:
-                edits.append(reading.replaced(node, node.body if value else node.orelse))
-        elif isinstance(node, ast.While) and not node.orelse:
-            value = constants.value(node.test)
-            if value is not UNKNOWN and not value and may_go([node]):
-                edits += without_statements(reading, [node])
-        elif isinstance(node, ast.Assert):
-            value = constants.value(node.test)
-            if value is not UNKNOWN and value:
-                edits += without_statements(reading, [node])
-        elif isinstance(node, ast.BoolOp):
-            edits += _fold_choice(reading, node, constants)
-        if edits:
-            return edits  # one at a time: what is inside may be decided too
-    return edits
+        if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert | ast.BoolOp) and not reading.is_quoted(node):
+            edits = _folded(reading, constants, node)
+            if edits:
+                return edits  # one at a time: what is inside may be decided too
+    return []
+
+
+def _folded(
+    reading: Reading, constants: Constants, node: ast.If | ast.IfExp | ast.While | ast.Assert | ast.BoolOp
+) -> list[Edit]:
+    if isinstance(node, ast.BoolOp):
+        return _fold_choice(reading, node, constants)
+    value = constants.value(node.test)
+    match node:
+        case ast.If():
+            return _fold_if(reading, node, value)
+        case ast.IfExp() if value is not UNKNOWN:
+            return [reading.replaced(node, node.body if value else node.orelse)]
+        case ast.While(orelse=[]) if value is not UNKNOWN and not value and may_go([node]):
+            return without_statements(reading, [node])
+        case ast.Assert() if value is not UNKNOWN and value:
+            return without_statements(reading, [node])
+        case _:
+            return []
 
 
 def _fold_if(reading: Reading, node: ast.If, value: object) -> list[Edit]:

@@ -129,6 +129,8 @@ def ones(reading: Reading) -> list[Edit]:
     """
     for node in reading.nodes:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.Pow):
+            if reading.is_quoted(node):
+                continue
             if _is_one(node.right) and _is_new_float(node.left):
                 return [reading.replaced(node, node.left)]
             if isinstance(node.op, ast.Mult) and _is_one(node.left) and _is_new_float(node.right):

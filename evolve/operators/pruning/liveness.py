@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from evolve.operators.pruning.calls import Known, known_functions
 from evolve.operators.pruning.emptiness import keys_written, tested_for_emptiness
@@ -20,35 +19,8 @@ from evolve.operators.pruning.purity import Purity, paired
 from evolve.operators.pruning.reading import CONTRACT, Function, Reading, is_docstring
 from evolve.operators.pruning.scopes import Binding
 from evolve.operators.pruning.text import Element
+from evolve.operators.pruning.units import NEVER, Unit
 from evolve.operators.pruning.vocabulary import OPTIMIZER_API, PLAIN_DECORATORS, TORCH_GROUP_KEYS
-
-
-@dataclass(eq=False)
-class Unit:
-    """A piece of code that can be dropped if it is dead.
-
-    Attributes:
-        node: What to drop: a statement, an alias, an argument, a member of a call, a dict or a tuple assignment.
-        owner: What it is a member of, for members.
-        name: For a name in a `nonlocal` or `global` statement.
-        inner: What is read when it wakes.
-        blocks: Statements inside it, which sleep on their own.
-        views: It wakes when every view holds a live resource.
-        header: The compound statement around it that wakes with it.
-        awake: Whether it is needed.
-    """
-
-    node: ast.AST | Element
-    inner: Sequence[ast.AST]
-    views: tuple[frozenset[Resource], ...]
-    owner: ast.AST | None = None
-    name: str = ""
-    blocks: list[list[ast.stmt]] = field(default_factory=list)
-    header: Unit | None = None
-    awake: bool = False
-
-
-_NEVER: tuple[frozenset[Resource], ...] = (frozenset(),)
 
 
 class Liveness:
@@ -198,7 +170,7 @@ class Liveness:
             bindings = frozenset(b for b in self._reading.scopes.bindings if b.name == name)
             views: tuple[frozenset[Resource], ...] = (bindings,)
             if isinstance(node, ast.Nonlocal) and function is not None and not self._binds(function, name):
-                views = _NEVER
+                views = NEVER
             self._add(node, [], views, owner=node, name=name, header=header)
 
     def _binds(self, function: ast.AST, name: str) -> bool:
@@ -242,7 +214,7 @@ class Liveness:
 
     def _compound(self, node: ast.If | ast.While | ast.For | ast.With, header: Unit | None) -> None:
         heads: list[ast.AST]
-        views = _NEVER
+        views = NEVER
         match node:
             case ast.If() | ast.While():
                 heads = [node.test]
@@ -346,6 +318,7 @@ class Liveness:
                 self._read(argument)
         arguments = self._spread.get(node)
         may_sleep = arguments is not None or self._keys.may_lose_entries(node)
+        may_sleep = may_sleep and not self._reading.is_quoted(node)
         for entry in entries:
             resource = key(entry.key) if arguments is None else arguments[entry.key]
             sleeps = may_sleep and self._purity.is_pure(entry.value)

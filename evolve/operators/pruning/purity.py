@@ -91,7 +91,7 @@ class Purity:
                 return []
             if path.startswith("torch.") and last in PURE_TORCH and "distributed" not in path:
                 return []
-            if path.startswith("torch.") and _is_in_place(last) and node.args and ".init." not in path:
+            if path.startswith("torch.") and is_in_place(last) and node.args and ".init." not in path:
                 return [node.args[0]]
             return None
         if isinstance(function, ast.Name):
@@ -110,7 +110,7 @@ class Purity:
             return None
         if function.attr in PURE_METHODS:
             return receiver
-        if _is_in_place(function.attr) or function.attr in CONTAINER_WRITES:
+        if is_in_place(function.attr) or function.attr in CONTAINER_WRITES:
             return [*receiver, function.value]
         return None
 
@@ -194,7 +194,8 @@ class Purity:
         return False
 
 
-def _is_in_place(name: str) -> bool:
+def is_in_place(name: str) -> bool:
+    """Whether a method of this name writes to its receiver, and does no more."""
     return name.endswith("_") and not name.startswith("_") and name not in RANDOM_IN_PLACE | NOT_VALUES
 
 
@@ -208,7 +209,7 @@ def base_object(node: ast.expr) -> ast.expr:
     """The expression whose object is written to when `node` is: in-place results and views are looked through."""
     while True:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if not (_is_in_place(node.func.attr) or node.func.attr in VIEWS):
+            if not (is_in_place(node.func.attr) or node.func.attr in VIEWS):
                 return node
             node = node.func.value
         elif isinstance(node, ast.Attribute) and node.attr in VIEWS:

@@ -118,6 +118,10 @@ class Reading:
             around = self.parent.get(around)
         return around
 
+    def is_quoted(self, node: ast.AST) -> bool:
+        """Whether a node stands in an f-string, where Python before 3.12 does not know positions."""
+        return self.inside(node, ast.JoinedStr) is not None
+
     def statement(self, node: ast.AST) -> ast.stmt:
         """The smallest statement that holds a node, or the node itself."""
         while not isinstance(node, ast.stmt):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 
 @dataclass(eq=False)
@@ -52,7 +53,8 @@ class Scope:
             scope = scope.parent
 
 
-_Event = tuple[Scope, str, ast.AST, bool]
+Event: TypeAlias = tuple[Scope, str, ast.AST, bool]
+"""A scope, a name in it, the node, and whether it binds the name."""
 
 
 class Scopes(ast.NodeVisitor):
@@ -61,6 +63,7 @@ class Scopes(ast.NodeVisitor):
     Attributes:
         module: The outermost scope.
         bindings: Every variable, in order of first appearance.
+        events: Every mention of a name, in the order of the walk.
         of: The binding that a name, argument, definition, import or handler means; imports by alias node.
     """
 
@@ -70,18 +73,18 @@ class Scopes(ast.NodeVisitor):
         self.of: dict[ast.AST, Binding] = {}
         self.scope_of: dict[ast.AST, Scope] = {tree: self.module}
         self._builtins: dict[str, Binding] = {}
-        self._events: list[_Event] = []
+        self.events: list[Event] = []
         self._scope = self.module
         for statement in tree.body:
             self.visit(statement)
-        stores = [event for event in self._events if event[3]]
+        stores = [event for event in self.events if event[3]]
         for scope, name, _, _ in stores:
             if name not in scope.globals and name not in scope.nonlocals:
                 self._own(scope, name)
         for scope, name, _, _ in stores:
             if name in scope.globals:
                 self._own(self.module, name)
-        for scope, name, node, is_store in self._events:
+        for scope, name, node, is_store in self.events:
             binding = self._resolve(scope, name)
             self.of[node] = binding
             if is_store:
@@ -112,7 +115,7 @@ class Scopes(ast.NodeVisitor):
     # The walk
 
     def _record(self, name: str, node: ast.AST, is_store: bool, scope: Scope | None = None) -> None:
-        self._events.append((scope or self._scope, name, node, is_store))
+        self.events.append((scope or self._scope, name, node, is_store))
 
     def visit_Name(self, node: ast.Name) -> None:
         self._record(node.id, node, not isinstance(node.ctx, ast.Load))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 
 from evolve.operators.pruning.cuts import without_members, without_statements
-from evolve.operators.pruning.liveness import Liveness, Unit
+from evolve.operators.pruning.liveness import Liveness
 from evolve.operators.pruning.reading import Reading
 from evolve.operators.pruning.text import Edit
+from evolve.operators.pruning.units import Unit
 
 
 def unused(reading: Reading) -> list[Edit]:

@@ -110,10 +110,10 @@ def unread_anchors(source: str, n: int) -> str:
 
 
 def counter(source: str, n: int) -> str:
-    text = f"    count_{n} = 0\n\n    def tick_{n}(x):\n        nonlocal count_{n}\n        count_{n} += 1\n        return x\n\n"
+    text = f"    count_{n} = 0\n\n    def tick_{n}(x):\n        nonlocal count_{n}\n        count_{n} += 1\n"
     place = _RETURN.search(source)
     assert place is not None
-    return source[: place.start()] + text + source[place.start() :]
+    return source[: place.start()] + text + "        return x\n\n" + source[place.start() :]
 
 
 def unread_argument(source: str, n: int) -> str:
