@@ -23,7 +23,7 @@ from population.mixture import Floats, Mixture
 from population.noise import Noise, guess
 from population.passengers import against, cloned, swapped
 
-WINDOW = 1000
+WINDOW = 500
 """Programs looked at by a refit: the most recent ones with trials."""
 
 GROWTH = 1.5
@@ -101,6 +101,7 @@ class Estimates:
         self._fitted = noise is None
         self._noise = noise
         self._effects = dict(effects or {"": PRIOR})
+        self._known_effects: dict[str, Mixture] = {}
         self._origin = 0.0
         self._stretch = 1.0
         self.fits = 0
@@ -216,8 +217,12 @@ class Estimates:
 
     def effect(self, operator: str) -> Mixture:
         """Distribution of a child's value minus its parent's for an operator, pooled if it is unknown."""
-        weights = self._effects.get(operator)
-        return effect(self._effects[""] if weights is None else weights, self.noise().sd)
+        known = self._known_effects.get(operator)
+        if known is None:
+            weights = self._effects.get(operator)
+            known = effect(self._effects[""] if weights is None else weights, self.noise().sd)
+            self._known_effects[operator] = known
+        return known
 
     def _find(self, program: int) -> _Program:
         entry = self._programs.get(program)
@@ -290,6 +295,7 @@ class Estimates:
             before = self.noise().sd
             self._noise, self._effects = refit(self.noise(), seen)
             self._states.clear()
+            self._known_effects.clear()
             if abs(math.log(self._noise.sd / before)) < 0.1:
                 break
         self._stretch = self.noise().stretch

@@ -15,7 +15,7 @@ must not know ids, operators' names or when anything is computed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,9 @@ MAX_SUSPECTS = 6
 """How many of a program's trials, those farthest from its median, are suspected of being the outlier."""
 
 _SCALE_OF = np.repeat(np.arange(len(SCALES)), len(KEPT))
-_KEPT_OF = np.tile(np.arange(len(KEPT)), len(SCALES))
 _SCALES = SCALES[_SCALE_OF]
-_KEPT = KEPT[_KEPT_OF]
+_KEPT = np.tile(KEPT, len(SCALES))
+_CLASSES = len(_KEPT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,14 @@ class Posterior:
 
     A class is a pair of a noise scale and a share kept; a hypothesis is a class and an outlier, or none.
 
+    Attributes:
+        n: Its rng_seeds.
+        rng_seeds: Those of its state: its own and its ancestors'.
+        size: Length of its state, passengers included.
+        effect_likelihood: Shape (k,): likelihood of its trials given each component of the effect, up to a factor.
+        class_likelihood: Shape (5, 4): the same given each noise scale and share kept.
+        parent_scale: Shape (5,): probability of each of `SCALES` for its parent.
+
     Args:
         parent: The parent's state.
         effect: Prior of the child's value minus the parent's.
@@ -73,77 +81,85 @@ class Posterior:
     ) -> None:
         new = tuple(seed for seed in rng_seeds if seed not in parent.rng_seeds)
         self.n = len(rng_seeds)
-        self.size = len(parent.mean) + len(new)
         self.rng_seeds = parent.rng_seeds + new
+        self.parent_scale = parent.scale
+        self._start, self._cov = _extended(parent, len(new))
+        self.size = len(self._start)
         self._index = np.array([1 + self.rng_seeds.index(seed) for seed in rng_seeds], dtype=np.intp)
-        self._mean, self._cov, self._fresh = _propagated(parent, len(new), noise)
-        self._own = (noise.sd * _SCALES) ** 2 * noise.own
-        inverse, log_det, prior = self._hypotheses(parent, noise, values)
-        self._class = _class_of(len(prior) // len(_KEPT))
-        residual = (values - self._mean[:, :1] - self._mean[:, self._index])[self._class]
+        self._old = len(parent.rng_seeds)
+        self._factor = _KEPT * _louder(parent.scale, noise)[_SCALE_OF]
+        self._shared, self._own, outlying = _variances(noise)
+        self._fresh = np.where(
+            self._index > self._old, self._shared[:, None], (self._shared * (1.0 - _KEPT**2))[:, None]
+        )
+        inverse, log_det, prior = self._hypotheses(noise, values, outlying)
         self._inverse = inverse
+        self._class = _class_of(len(prior) // _CLASSES)
+        residual = (values - self._start[0]) - self._factor[:, None] * self._start[self._index]
+        residual = residual[self._class]
         self._by_one = inverse.sum(axis=2)
         self._by_residual = (inverse @ residual[:, :, None])[:, :, 0]
-        precision = self._by_one.sum(axis=1)
-        pull = self._by_residual.sum(axis=1)
+        precision = self._by_one.sum(axis=1)[:, None]
+        pull = self._by_residual.sum(axis=1)[:, None]
         quadratic = (residual * self._by_residual).sum(axis=1)
 
         # Integrating delta ~ N(m, v) out of N(residual; delta, covariance) leaves these scalars.
-        widened = 1.0 + precision[:, None] * effect.variances
-        toward = effect.means + effect.variances * pull[:, None]
-        fit = pull[:, None] * (toward + effect.means) - precision[:, None] * effect.means**2
-        log_joint = 0.5 * (fit / widened - np.log(widened)) - 0.5 * (log_det + quadratic)[:, None]
-        log_joint += np.log(prior)[:, None]
+        widened = 1.0 + precision * effect.variances
+        toward = effect.means + effect.variances * pull
+        fit = (pull * (toward + effect.means) - precision * effect.means**2) / widened
+        constant = np.log(prior) - 0.5 * (log_det + quadratic)
+        log_joint = 0.5 * (fit - np.log(widened)) + constant[:, None]
         joint = np.exp(log_joint - log_joint.max())
         self.effect_likelihood = joint.sum(axis=0)
         joint *= effect.weights
-        by_class = _per_class(joint.sum(axis=1)) / _per_class(prior)
-        self.class_likelihood = by_class.reshape(len(SCALES), len(KEPT))
-        self.parent_scale = parent.scale
-        self._weights = joint / joint.sum()
-        self._base = self._weights.sum(axis=1)
+        base = joint.sum(axis=1)
+        self.class_likelihood = (_per_class(base) / _per_class(prior)).reshape(len(SCALES), len(KEPT))
+        total = base.sum()
+        self._weights = joint / total
+        self._base = base / total
         self._delta_mean = toward / widened
         self._delta_var = effect.variances / widened
 
-    def _hypotheses(self, parent: State, noise: Noise, values: Floats) -> tuple[Floats, Floats, Floats]:
+    def _hypotheses(self, noise: Noise, values: Floats, outlying: Floats) -> tuple[Floats, Floats, Floats]:
         """Inverse trial covariances without the effect, their log determinants, prior probabilities.
 
         Hypotheses of one class are adjacent, "no outlier" first. An outlier adds to one variance, so its
         inverse is a rank-one change of the class's.
         """
-        n, index = len(self._index), self._index
-        cross = self._cov[:, 0, index]
-        total = self._cov[:, :1, :1] + cross[:, :, None] + cross[:, None, :]
-        total = total + self._cov[:, index[:, None], index]
-        total[:, np.arange(n), np.arange(n)] += self._own[:, None]
+        n, index = self.n, self._index
+        cross = self._cov[0, index]
+        factor = self._factor[:, None, None]
+        total = self._cov[0, 0] + factor * (cross[:, None] + cross) + factor**2 * self._cov[index[:, None], index]
+        where = np.arange(n)
+        total[:, where, where] += self._own[:, None] + self._fresh
         plain, log_det = _inverted(total)
 
         suspects = _farthest(values)
-        extra = ((OUTLIER_SD * noise.sd * _SCALES) ** 2)[:, None]
+        extra = outlying[:, None]
         widened = 1.0 + extra * plain[:, suspects, suspects]
         columns = plain[:, suspects, :]
         change = columns[:, :, :, None] * columns[:, :, None, :] * (extra / widened)[:, :, None, None]
         inverse = np.concatenate([plain[:, None], plain[:, None] - change], axis=1)
         log_dets = np.concatenate([log_det[:, None], log_det[:, None] + np.log(widened)], axis=1)
 
-        scale = noise.inherited * parent.scale + (1.0 - noise.inherited) * noise.scales
+        scale = noise.inherited * self.parent_scale + (1.0 - noise.inherited) * noise.scales
         outlier = np.full(1 + len(suspects), noise.outliers)
         outlier[0] = 1.0 - noise.outliers * len(suspects)
-        prior = (scale[_SCALE_OF] * noise.kept[_KEPT_OF])[:, None] * outlier
+        prior = (scale[:, None] * noise.kept).ravel()[:, None] * outlier
         return inverse.reshape(log_dets.size, n, n), log_dets.ravel(), prior.ravel()
 
     def linear(self, along: Floats) -> Mixture:
         """Posterior of `along @ state`.
 
         Args:
-            along: Shape (1 + d + x,), over value, `self.rng_seeds` and passengers.
+            along: Shape (size,): weights of the value and the passengers, zero for rng_seed effects.
         """
-        toward = self._cov @ along
-        cross = (toward[:, :1] + toward[:, self._index])[self._class]
-        start = (self._mean @ along)[self._class] + (cross * self._by_residual).sum(axis=1)
+        toward = along @ self._cov
+        cross = (toward[0] + self._factor[:, None] * toward[self._index])[self._class]
+        start = along @ self._start + (cross * self._by_residual).sum(axis=1)
         slope = along[0] - (cross * self._by_one).sum(axis=1)
         explained = (cross * (self._inverse @ cross[:, :, None])[:, :, 0]).sum(axis=1)
-        variance = np.maximum((toward @ along)[self._class] - explained, 0.0)
+        variance = np.maximum(toward @ along - explained, 0.0)
         means = start[:, None] + slope[:, None] * self._delta_mean
         variances = variance[:, None] + slope[:, None] ** 2 * self._delta_var
         return Mixture(self._weights.ravel(), means.ravel(), variances.ravel())
@@ -156,11 +172,11 @@ class Posterior:
 
     def loudness(self) -> float:
         """Root mean square of the program's noise scale, in units of the typical sd."""
-        return float(np.sqrt(self._base @ _SCALES[self._class] ** 2))
+        return float(np.sqrt(_per_class(self._base) @ _SCALES**2))
 
     def outliers(self) -> float:
         """Expected number of outliers among its trials."""
-        return float(self._base.reshape(len(_KEPT), -1)[:, 1:].sum())
+        return float(self._base.reshape(_CLASSES, -1)[:, 1:].sum())
 
     def variance_scores(self) -> Floats:
         """For `Noise.own`: where the evidence pulls the two variances of its trials.
@@ -169,35 +185,43 @@ class Posterior:
             Shape (2, 2): derivative of the log evidence by the log variance, and its expected curvature, both
             doubled; first for the fresh part of the rng_seed effects, then for the noise that no relative shares.
         """
-        share = self._weights / np.maximum(self._base, 1e-300)[:, None]
-        delta = (share * self._delta_mean).sum(axis=1)
-        delta_var = (share * (self._delta_var + (self._delta_mean - delta[:, None]) ** 2)).sum(axis=1)
+        delta, delta_var = self._delta(np.maximum(self._base, 1e-300), np.s_[:])
         score = self._by_residual - self._by_one * delta[:, None]
         known = np.diagonal(self._inverse, axis1=1, axis2=2) - self._by_one**2 * delta_var[:, None]
-        fresh, own = self._fresh[self._class][:, self._index - 1], self._own[self._class][:, None]
+        fresh, own = self._fresh[self._class], self._own[self._class][:, None]
         parts = [(variance * (score**2 - known), (variance * known) ** 2) for variance in (fresh, own)]
         return np.array([[self._base @ each.sum(axis=1) for each in part] for part in parts])
 
+    def _delta(self, base: Floats, keep: slice | npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Mean and variance of the effect under each hypothesis."""
+        share = self._weights[keep] / base[:, None]
+        mean = (share * self._delta_mean[keep]).sum(axis=1)
+        spread = self._delta_var[keep] + (self._delta_mean[keep] - mean[:, None]) ** 2
+        return mean, (share * spread).sum(axis=1)
+
     def state(self) -> State:
         """The Gaussian that the program's children start from."""
-        keep = self._base > 1e-3
-        weights = self._base[keep] / self._base[keep].sum()
-        cov, index = self._cov[self._class[keep]], self._index
-        gain = cov[:, :, :1] + cov[:, :, index]
-        slope = -(gain * self._by_one[keep][:, None, :]).sum(axis=2)
+        keep = np.flatnonzero(self._base > 1e-3)
+        kind = self._class[keep]
+        effects = np.arange(1, 1 + len(self.rng_seeds))
+        factor = np.ones((len(keep), self.size))
+        factor[:, effects] = self._factor[kind][:, None]
+        cov = self._cov * factor[:, :, None] * factor[:, None, :]
+        shared = self._shared[kind][:, None]
+        cov[:, effects, effects] += np.where(effects > self._old, shared, shared * (1.0 - _KEPT[kind][:, None] ** 2))
+
+        gain = cov[:, :, :1] + cov[:, :, self._index]
+        delta, delta_var = self._delta(self._base[keep], keep)
+        slope = -(gain @ self._by_one[keep][:, :, None])[:, :, 0]
         slope[:, 0] += 1.0
-        share = self._weights[keep] / self._base[keep][:, None]
-        delta = (share * self._delta_mean[keep]).sum(axis=1)
-        spread = self._delta_var[keep] + (self._delta_mean[keep] - delta[:, None]) ** 2
-        delta_sd = np.sqrt((share * spread).sum(axis=1))
-        means = self._mean[self._class[keep]] + (gain * self._by_residual[keep][:, None, :]).sum(axis=2)
-        means += slope * delta[:, None]
-        slope *= delta_sd[:, None]
+        means = self._start * factor + (gain @ self._by_residual[keep][:, :, None])[:, :, 0] + slope * delta[:, None]
+        slope *= np.sqrt(delta_var)[:, None]
+        weights = self._base[keep] / self._base[keep].sum()
         mean = weights @ means
         away = means - mean
         covs = cov - gain @ self._inverse[keep] @ gain.transpose(0, 2, 1)
         covs += slope[:, :, None] * slope[:, None, :] + away[:, :, None] * away[:, None, :]
-        total = (weights @ covs.reshape(len(weights), -1)).reshape(len(mean), len(mean))
+        total = (weights @ covs.reshape(len(weights), -1)).reshape(self.size, self.size)
         scale = _per_class(self._base).reshape(len(SCALES), len(KEPT)).sum(axis=1)
         return State(self.rng_seeds, mean, 0.5 * (total + total.T), scale)
 
@@ -205,11 +229,18 @@ class Posterior:
 @cache
 def _class_of(hypotheses: int) -> npt.NDArray[np.intp]:
     """Class of each hypothesis, that many to a class."""
-    return np.repeat(np.arange(len(_KEPT)), hypotheses)
+    return np.repeat(np.arange(_CLASSES), hypotheses)
+
+
+@lru_cache(maxsize=8)
+def _variances(noise: Noise) -> tuple[Floats, Floats, Floats]:
+    """Variance of shared rng_seed effects, of a program's own noise, and added by an outlier, by class."""
+    total = (noise.sd * _SCALES) ** 2
+    return total * (1.0 - noise.own), total * noise.own, total * OUTLIER_SD**2
 
 
 def _per_class(by_hypothesis: Floats) -> Floats:
-    total: Floats = by_hypothesis.reshape(len(_KEPT), -1).sum(axis=1)
+    total: Floats = by_hypothesis.reshape(_CLASSES, -1).sum(axis=1)
     return total
 
 
@@ -241,31 +272,13 @@ def _louder(parent: Floats, noise: Noise) -> Floats:
     return ratio
 
 
-def _propagated(parent: State, new: int, noise: Noise) -> tuple[Floats, Floats, Floats]:
-    """The child's state before its own trials and without its effect, per class.
-
-    Args:
-        parent: The parent's state.
-        new: rng_seeds that no ancestor has run: they start from the stationary variance of the class.
-        noise: Noise parameters.
-
-    Returns:
-        Mean and covariance, shapes (classes, m) and (classes, m, m), and the part of each rng_seed effect's
-        variance that the parent does not explain, shape (classes, d + new).
-    """
-    d = len(parent.rng_seeds)
-    size = len(parent.mean) + new
-    old = np.concatenate([np.arange(1 + d), np.arange(1 + d + new, size)])
-    factor = np.ones((len(_KEPT), len(old)))
-    factor[:, 1 : 1 + d] = (_KEPT * _louder(parent.scale, noise)[_SCALE_OF])[:, None]
-    mean = np.zeros((len(_KEPT), size))
-    mean[:, old] = parent.mean * factor
-    cov = np.zeros((len(_KEPT), size, size))
-    cov[:, old[:, None], old] = parent.cov * factor[:, :, None] * factor[:, None, :]
-    shared = (noise.sd * _SCALES) ** 2 * (1.0 - noise.own)
-    fresh = np.concatenate(
-        [np.repeat((shared * (1.0 - _KEPT**2))[:, None], d, axis=1), np.repeat(shared[:, None], new, axis=1)], axis=1
-    )
-    where = np.arange(1, 1 + d + new)
-    cov[:, where, where] += fresh
-    return mean, cov, fresh
+def _extended(state: State, new: int) -> tuple[Floats, Floats]:
+    """Mean and covariance with room for rng_seeds that no ancestor has run: nothing of them is inherited."""
+    if not new:
+        return state.mean, state.cov
+    size, at = len(state.mean) + new, 1 + len(state.rng_seeds)
+    old = np.concatenate([np.arange(at), np.arange(at + new, size)])
+    mean, cov = np.zeros(size), np.zeros((size, size))
+    mean[old] = state.mean
+    cov[old[:, None], old] = state.cov
+    return mean, cov

@@ -67,15 +67,14 @@ class Mixture:
         """The `count` heaviest components, and one with the mean and variance of all others together."""
         if len(self.weights) <= count + 1:
             return self
-        order = np.argsort(-self.weights, kind="stable")
-        heavy, light = order[:count], order[count:]
+        split = np.argpartition(-self.weights, count)
+        heavy, light = split[:count], split[count:]
         weight = self.weights[light].sum()
         rest = Mixture(self.weights[light] / weight, self.means[light], self.variances[light])
-        return Mixture(
-            np.append(self.weights[heavy], weight),
-            np.append(self.means[heavy], rest.mean()),
-            np.append(self.variances[heavy], rest.variance()),
-        )
+        reduced = np.empty((3, count + 1))
+        reduced[:, :count] = self.weights[heavy], self.means[heavy], self.variances[heavy]
+        reduced[:, count] = weight, rest.mean(), rest.variance()
+        return Mixture(*reduced)
 
     def interval(self, mass: float = 0.95) -> tuple[float, float]:
         """The central interval holding `mass` of the probability, to about 1e-3 sd."""
