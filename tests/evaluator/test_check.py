@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from genomes import ADAMW, SGD
+from tiny_genomes import ADAMW, SGD
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from genomes import ADAMW, SGD, sgd_with
+from tiny_genomes import ADAMW, SGD, sgd_with
 
 from evaluator.records import Outcome
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from genomes import SGD, sgd_with
+from tiny_genomes import SGD, sgd_with
 
 from evaluator.records import Limits, Outcome, TrialRequest
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from genomes import ADAMW, SGD
+from tiny_genomes import ADAMW, SGD
 
 from evaluator.pool import Evaluator, EvaluatorError
 from evaluator.records import Outcome, Rung, Trial, TrialRequest

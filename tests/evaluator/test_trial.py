@@ -8,7 +8,7 @@ import socket
 from threading import Thread
 
 import pytest
-from genomes import SGD
+from tiny_genomes import SGD
 
 from evaluator.nursery import End, Ended, Spawn
 from evaluator.orders import ExitCode
