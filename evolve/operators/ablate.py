@@ -8,9 +8,11 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from evolve.operators.ablation.branches import branches
 from evolve.operators.ablation.cut import Cut
+from evolve.operators.ablation.divisors import Divisors
 from evolve.operators.ablation.groups import groups
 from evolve.operators.ablation.hooks import hooks
 from evolve.operators.ablation.links import links
@@ -23,7 +25,7 @@ from evolve.operators.ablation.wrappers import wrappers
 from evolve.operators.base import Child, NoVariationError, Tried
 from evolve.operators.prune import pruned
 from evolve.operators.pruning.reading import Reading
-from evolve.operators.pruning.text import Edit
+from evolve.operators.pruning.text import Edit, Text
 from population.component import Names
 
 
@@ -46,6 +48,7 @@ class Ablation:
     edits: tuple[Edit, ...]
 
 
+@lru_cache(maxsize=64)
 def ablations(source: str) -> tuple[Ablation, ...]:
     """Everything that can be taken out of a genome, in a fixed order.
 
@@ -53,16 +56,16 @@ def ablations(source: str) -> tuple[Ablation, ...]:
         population.genome.GenomeError: The source is not a genome.
     """
     reading = Reading(source)
-    values, needs = Values(reading), Needs(reading)
+    values, needs, divisors = Values(reading), Needs(reading), Divisors(reading)
     cuts: list[Cut] = [
-        *statements(reading, needs),
-        *terms(reading, values),
-        *links(reading, values),
+        *statements(reading, needs, divisors),
+        *terms(reading, values, divisors),
+        *links(reading, values, divisors),
         *wrappers(reading, values),
         *branches(reading, needs),
         *hooks(reading),
         *groups(reading),
-        *neutral(reading),
+        *neutral(reading, divisors),
     ]
     names, seen, found = Names(), set(), []
     for cut in cuts:
@@ -75,11 +78,17 @@ def ablations(source: str) -> tuple[Ablation, ...]:
 
 def ablated(source: str, ablation: Ablation) -> str:
     """The genome without one part, and without whatever only that part needed."""
-    return pruned(Reading(source).text.edited(ablation.edits))
+    return pruned(Text(source).edited(ablation.edits))
+
+
+def choose(found: Sequence[Ablation], rng: random.Random) -> Ablation:
+    """One of some ablations; kinds of parts are equally likely, whatever their number."""
+    kind = rng.choice(sorted({ablation.kind for ablation in found}))
+    return rng.choice([ablation for ablation in found if ablation.kind == kind])
 
 
 class Ablate:
-    """The operator; kinds of parts are equally likely, whatever their number."""
+    """The operator."""
 
     name = "ablate"
     parents = 1
@@ -94,7 +103,5 @@ class Ablate:
         found = ablations(source)
         if not found:
             raise NoVariationError("ablate: no part of this genome can go without leaving one that cannot run")
-        kinds = sorted({ablation.kind for ablation in found})
-        kind = rng.choice(kinds)
-        ablation = rng.choice([a for a in found if a.kind == kind])
+        ablation = choose(found, rng)
         return Child(ablated(source, ablation), ablation.component, ablation.note)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 
 from evolve.operators.base import Child, NoVariationError, Tried
 from evolve.operators.pruning.fold import fold
@@ -23,6 +24,7 @@ _MAX_ROUNDS = 2000
 """Every round removes something, so this is reached only by a genome of that many dead pieces, or by a defect."""
 
 
+@lru_cache(maxsize=64)
 def pruned(source: str) -> str:
     """The genome without whatever provably changes nothing; the very text if that is all of it.
 

@@ -13,8 +13,8 @@ from evolve.operators.ablation.cut import Cut, is_guard, mentions_lr, place, sho
 from evolve.operators.ablation.divisors import Divisors
 from evolve.operators.ablation.standin import stand_in
 from evolve.operators.ablation.values import Value, Values
+from evolve.operators.pruning.calls import keys_of
 from evolve.operators.pruning.holders import Holders
-from evolve.operators.pruning.keys import Keys
 from evolve.operators.pruning.reading import Reading, string
 from evolve.operators.pruning.text import Edit
 from evolve.operators.pruning.vocabulary import words
@@ -24,9 +24,8 @@ _FACTORS = words("mul mul_ div div_")
 _SMALL = 1e-3
 
 
-def links(reading: Reading, values: Values) -> Iterator[Cut]:
+def links(reading: Reading, values: Values, divisors: Divisors) -> Iterator[Cut]:
     """Every link of a method chain that can go."""
-    divisors = Divisors(reading)
     for node in reading.nodes:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
@@ -59,7 +58,7 @@ def is_state(reading: Reading, receiver: ast.expr) -> bool:
     if isinstance(receiver, ast.Subscript):
         return string(receiver.slice) is not None
     if isinstance(receiver, ast.Name):
-        held = Holders(reading, Keys(reading, ())).of(receiver)
+        held = Holders(reading, keys_of(reading)).of(receiver)
         return held is not None and any(isinstance(r, tuple) and r[0] == "key" for r in held)
     return False
 

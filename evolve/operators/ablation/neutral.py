@@ -15,10 +15,9 @@ from population.usage import effective
 _FIRST_MOMENT = ("beta1", "momentum", "betas[0]", "mu")
 
 
-def neutral(reading: Reading) -> Iterator[Cut]:
+def neutral(reading: Reading, divisors: Divisors) -> Iterator[Cut]:
     """Every hyperparameter that has a value at which it does nothing."""
     data = reading.text.source.encode()
-    divisors = Divisors(reading)
     for part in effective(reading.text.source):
         value = _neutral(part, divisors)
         if value is not None and not divisors.needs(_last(part)):

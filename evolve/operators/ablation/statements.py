@@ -22,9 +22,8 @@ _STEPS = words("add_ sub_ addcdiv_ addcmul_ copy_ lerp_")
 _DEFAULTS = frozenset({("fill_", "1.0"), ("fill_", "1")})
 
 
-def statements(reading: Reading, needs: Needs) -> Iterator[Cut]:
+def statements(reading: Reading, needs: Needs, divisors: Divisors) -> Iterator[Cut]:
     """Every statement that can go."""
-    divisors = Divisors(reading)
     for node in reading.nodes:
         for block in blocks(node):
             for statement in block:

@@ -18,9 +18,8 @@ from evolve.operators.pruning.text import Edit
 from evolve.operators.pruning.vocabulary import words
 
 
-def terms(reading: Reading, values: Values) -> Iterator[Cut]:
+def terms(reading: Reading, values: Values, divisors: Divisors) -> Iterator[Cut]:
     """Every term and factor that can go."""
-    divisors = Divisors(reading)
     for node in reading.nodes:
         if not isinstance(node, ast.BinOp) or not is_arithmetic(reading, node):
             continue

@@ -9,8 +9,7 @@ from __future__ import annotations
 import ast
 from enum import IntEnum
 
-from evolve.operators.pruning.calls import Known, known_functions
-from evolve.operators.pruning.keys import Keys
+from evolve.operators.pruning.calls import Known, keys_of, known_functions
 from evolve.operators.pruning.purity import plain_values
 from evolve.operators.pruning.reading import Function, Reading, string
 from evolve.operators.pruning.scopes import Binding
@@ -51,7 +50,7 @@ class Values:
         self._arguments: dict[ast.AST, Known] = {}
         for known in known_functions(reading):
             self._arguments.update(dict.fromkeys(known.arguments(), known))
-        self._keys = Keys(reading, [n for n in reading.nodes if isinstance(n, ast.keyword)])
+        self._keys = keys_of(reading)
         self._busy: list[object] = []
 
     def of(self, node: ast.expr) -> Value:

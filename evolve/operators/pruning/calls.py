@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from evolve.operators.pruning.keys import dict_entries
+from evolve.operators.pruning.keys import Keys, dict_entries
 from evolve.operators.pruning.purity import plain_values
 from evolve.operators.pruning.reading import RECIPE, Function, Reading
 from evolve.operators.pruning.text import Element
@@ -80,7 +81,8 @@ class Known:
         return found
 
 
-def known_functions(reading: Reading) -> list[Known]:
+@lru_cache(maxsize=4)
+def known_functions(reading: Reading) -> tuple[Known, ...]:
     """All functions whose calls are all known, in source order."""
     found = []
     for function in reading.functions:
@@ -91,7 +93,14 @@ def known_functions(reading: Reading) -> list[Known]:
         if len(unpacked) == len(calls):
             bound = 1 if isinstance(reading.parent[function], ast.ClassDef) and not _static(function) else 0
             found.append(Known(function, tuple(calls), bound, unpacked))
-    return found
+    return tuple(found)
+
+
+@lru_cache(maxsize=4)
+def keys_of(reading: Reading) -> Keys:
+    """What is known about the string keys of a genome, dicts unpacked into known calls explained."""
+    calls = (call for known in known_functions(reading) for call in known.calls)
+    return Keys(reading, [keyword for call in calls for keyword in call.keywords if keyword.arg is None])
 
 
 def _plain(reading: Reading, function: Function) -> bool:

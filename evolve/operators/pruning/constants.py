@@ -10,9 +10,9 @@ import ast
 import operator
 from collections.abc import Callable
 
-from evolve.operators.pruning.calls import Known, known_functions
+from evolve.operators.pruning.calls import Known, keys_of, known_functions
 from evolve.operators.pruning.holders import is_own
-from evolve.operators.pruning.keys import Keys, dict_entries
+from evolve.operators.pruning.keys import dict_entries
 from evolve.operators.pruning.purity import plain_values
 from evolve.operators.pruning.reading import Function, Reading, string
 from evolve.operators.pruning.vocabulary import TORCH_GROUP_KEYS
@@ -51,11 +51,9 @@ class Constants:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._arguments: dict[ast.AST, Known] = {}
-        explained = []
         for known in known_functions(reading):
             self._arguments.update(dict.fromkeys(known.arguments(), known))
-            explained += [k for call in known.calls for k in call.keywords if k.arg is None]
-        self._keys = Keys(reading, explained)
+        self._keys = keys_of(reading)
         self._busy: list[object] = []
 
     def value(self, node: ast.expr) -> _Value:

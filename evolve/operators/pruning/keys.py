@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 from evolve.operators.pruning.purity import plain_values
 from evolve.operators.pruning.reading import Function, Reading, is_setdefault, string
@@ -107,20 +108,32 @@ class Keys:
         )
 
     def values(self, key: str) -> list[ast.expr] | None:
-        """Every value that is ever stored under a key by name; None if one is stored in another way."""
-        found: list[ast.expr] = []
+        """Every value that is ever stored under a key by name; None if none is, or one in another way."""
+        return self._values.get(key)
+
+    @cached_property
+    def _values(self) -> dict[str, list[ast.expr] | None]:
+        found: dict[str, list[ast.expr] | None] = {}
+
+        def note(key: str, value: ast.expr | None) -> None:
+            known = found.setdefault(key, [])
+            if value is None or known is None:
+                found[key] = None
+            else:
+                known.append(value)
+
         for node in self._reading.nodes:
             if isinstance(node, ast.Dict | ast.Call):
-                found += [e.value for e in dict_entries(self._reading, node) or [] if e.key == key]
-                found += [node.args[1]] if is_setdefault(node) and string(node.args[0]) == key else []
-            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and string(node.slice) == key:
-                statement = self._reading.parent[node]
-                if isinstance(statement, ast.AugAssign):
-                    continue
-                if not isinstance(statement, ast.Assign) or node not in statement.targets:
-                    return None
-                found.append(statement.value)
-        return found or None
+                for entry in dict_entries(self._reading, node) or []:
+                    note(entry.key, entry.value)
+                if is_setdefault(node):
+                    note(string(node.args[0]) or "", node.args[1])
+            elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+                key, statement = string(node.slice), self._reading.parent[node]
+                if key is not None and not isinstance(statement, ast.AugAssign):
+                    plain = isinstance(statement, ast.Assign) and node in statement.targets
+                    note(key, statement.value if plain and isinstance(statement, ast.Assign) else None)
+        return found
 
     def may_lose_entries(self, node: ast.expr) -> bool:
         """Whether whoever gets this dict reads it by literal keys only, as far as `hidden_readers` can tell."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from evolve.operators.pruning.calls import Known, known_functions
+from evolve.operators.pruning.calls import Known, keys_of, known_functions
 from evolve.operators.pruning.emptiness import keys_written, tested_for_emptiness
 from evolve.operators.pruning.holders import Resource, attribute, is_own, key
-from evolve.operators.pruning.keys import Keys, dict_entries
+from evolve.operators.pruning.keys import dict_entries
 from evolve.operators.pruning.observers import Observers
 from evolve.operators.pruning.purity import Purity, paired
 from evolve.operators.pruning.reading import CONTRACT, Function, Reading, is_docstring
@@ -42,8 +42,7 @@ class Liveness:
             arguments = {argument.arg: reading.binding(argument) for argument in known.arguments()}
             owners = (given.owner for entries in known.unpacked.values() for given in entries.values())
             self._spread.update(dict.fromkeys(owners, arguments))
-        unpacked = [k for c in self._calls if isinstance(c, ast.Call) for k in c.keywords if k.arg is None]
-        self._keys = Keys(reading, unpacked)
+        self._keys = keys_of(reading)
         self._observers = Observers(reading, self._purity, self._keys)
         self._live: set[Resource] = {key(name) for name in (*CONTRACT, "params", *self._keys.pinned)}
         if self._uses_torch_optimizers():

@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 from dry_run import trajectory
 
-from evolve.operators.ablate import Ablate, Ablation, ablated, ablations
+from evolve.operators.ablate import Ablate, Ablation, ablated, ablations, choose
 from evolve.operators.base import NoVariationError
 from evolve.operators.prune import pruned
 from population.genome import digest
@@ -48,24 +48,21 @@ def test_names_survive_edits_elsewhere(name: str) -> None:
 def test_children_run_and_nearly_all_go_another_way(name: str) -> None:
     rng = random.Random(name)
     parent, others = trajectory(PROGRAMS[name]), 0
-    sample = rng.sample(found_in(name), 12)
+    sample = rng.sample(found_in(name), 8)
     for ablation in sample:
         child = ablated(PROGRAMS[name], ablation)
         assert digest(child) != digest(PROGRAMS[name])
         assert pruned(child) == child
         others += trajectory(child) != parent  # a child that cannot run raises here
-    assert others >= 10
+    assert others >= 6
 
 
 def test_kinds_are_balanced() -> None:
-    source, rng = PROGRAMS["muon"], random.Random(0)
-    kinds = Counter(ablation.kind for ablation in found_in("muon"))
-    drawn: Counter[str] = Counter()
-    by_note = {ablation.note: ablation.kind for ablation in found_in("muon")}
-    for _ in range(60):
-        drawn[by_note[Ablate().vary([source], rng, []).note]] += 1
-    assert set(drawn) == set(kinds)
-    assert max(drawn.values()) < 4 * 60 / len(kinds)
+    rng, found = random.Random(0), found_in("muon")
+    counts = Counter(ablation.kind for ablation in found)
+    assert max(counts.values()) > 3 * min(counts.values())
+    drawn = Counter(choose(found, rng).kind for _ in range(400 * len(counts)))
+    assert all(320 < drawn[kind] < 480 for kind in counts)
 
 
 def test_chance_comes_from_the_argument_alone() -> None:
@@ -75,7 +72,7 @@ def test_chance_comes_from_the_argument_alone() -> None:
 
 def test_dead_code_is_no_part() -> None:
     source = PROGRAMS["lion"].replace("def recipe(", "def dead(x):\n    return 0.5 * x + x\n\n\ndef recipe(", 1)
-    for rng_seed in range(20):
+    for rng_seed in range(8):
         child = Ablate().vary([source], random.Random(rng_seed), [])
         assert child.component != "dead"
         assert "def dead" not in child.source
