@@ -203,9 +203,7 @@ def _check_header(path: Path) -> None:
         with path.open("rb") as file:
             header = file.read(16)
     except FileNotFoundError:
-        raise StoreError(
-            f"No run database at {path}. Start one with `evolve start`, or name another --run."
-        ) from None
+        raise StoreError(f"No run database at {path}. Start one with `evolve start`, or name another --run.") from None
     except OSError as error:
         raise StoreError(f"Cannot read {path}: {error.strerror}. Check its permissions and path.") from error
     if header != b"SQLite format 3\x00":

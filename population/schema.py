@@ -89,9 +89,7 @@ def check(db: Database, path: Path, *, pending: bool) -> None:
     applied = [migration.name for migration in migrations.applied(db)]
     known = known_versions()
     if not applied:
-        raise StoreError(
-            f"{path} is an SQLite database, but not a run of evolve. Name the run's folder with --run."
-        )
+        raise StoreError(f"{path} is an SQLite database, but not a run of evolve. Name the run's folder with --run.")
     unknown = [name for name in applied if name not in known]
     if unknown:
         raise StoreError(

@@ -57,9 +57,7 @@ class Store(Reader):
             StoreError: Something is there already, the folder cannot be written, or the disk is full.
         """
         if path.exists():
-            raise StoreError(
-                f"{path} exists already. Resume that run, or start the new one in another folder."
-            )
+            raise StoreError(f"{path} exists already. Resume that run, or start the new one in another folder.")
         config = codec.to_json(dict(run))
         draft = path.with_name(path.name + ".new")
         draft.unlink(missing_ok=True)

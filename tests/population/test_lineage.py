@@ -171,8 +171,6 @@ def test_every_format_is_one_text_with_every_program(name, nasty):
 
 def test_the_tree_needs_neither_networkx_nor_a_database():
     code = "import sys, population.lineage; print(*sys.modules)"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert "population.lineage" in result.stdout
     assert not {"networkx", "sqlite3", "sqlite_utils"} & set(result.stdout.split())
