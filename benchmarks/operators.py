@@ -4,7 +4,8 @@
 
 For each operator: how many children pass the smoke rung, how many change its trajectory, and, for crossover,
 whether the transplanted code ran (a second child whose transplanted code raises must crash with that error).
-Writes a table to `benchmarks/results/operators.md`.
+The parents are seed programs; those of `prune`, which finds nothing to take out of these, have useless parts
+grown into them. Writes a table to `benchmarks/results/operators.md`.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from evolve.genomes import shipped
 from evolve.operators import OPERATORS
 from evolve.operators.base import Child, NoVariationError
 from population.genome import digest
+from tests.evolve.operators.barnacles import overgrown
 
 MARK = "the transplanted code ran"
 RNG_SEED = 0
 WALL_SECONDS = 600.0  # a busy machine is not the child's fault; CPU seconds stay limited as they are
+BARNACLES = 3
 RESULTS = Path(__file__).parent / "results" / "operators.md"
 
 
@@ -55,6 +58,7 @@ class Birth:
 
     operator: str
     parents: tuple[str, ...]
+    first_parent: str
     child: Child
 
 
@@ -63,12 +67,12 @@ def main() -> None:
     sources = {genome.name: genome.source for genome in shipped()}
     tallies = {name: Tally() for name in options.operators}
     births = [birth for name in options.operators for birth in bear(name, sources, options, tallies[name])]
-    requested = [*sources.values(), *(birth.child.source for birth in births)]
+    requested = [*(birth.first_parent for birth in births), *(birth.child.source for birth in births)]
     marks = {id(birth): marked(birth.child) for birth in births if birth.operator == "crossover"}
     requested += [source for source in marks.values() if source is not None]
     trials = smoke(requested, options.jobs)
     for birth in births:
-        count(tallies[birth.operator], birth, sources, trials, marks.get(id(birth)))
+        count(tallies[birth.operator], birth, trials, marks.get(id(birth)))
     report = "\n".join(table(tallies, options))
     print(report)
     if options.write:
@@ -83,9 +87,12 @@ def bear(name: str, sources: dict[str, str], options: argparse.Namespace, tally:
             return
         rng = random.Random(f"{options.rng_seed}:{name}:{index}")
         parents = tuple(rng.sample(sorted(sources), operator.parents))
+        texts = [sources[parent] for parent in parents]
+        if name == "prune":  # it finds nothing in a seed program as it is
+            texts = [overgrown(text, rng, BARNACLES) for text in texts]
         tally.attempts += 1
         try:
-            child = operator.vary([sources[parent] for parent in parents], rng, ())
+            child = operator.vary(texts, rng, ())
         except NoVariationError as error:
             tally.reasons[f"no variation: {str(error)[:110]}"] += 1
             continue
@@ -94,7 +101,7 @@ def bear(name: str, sources: dict[str, str], options: argparse.Namespace, tally:
             continue
         seen.add(digest(child.source))
         tally.children += 1
-        yield Birth(name, parents, child)
+        yield Birth(name, parents, texts[0], child)
 
 
 def smoke(sources: Sequence[str], jobs: int) -> dict[str, Trial]:
@@ -112,16 +119,17 @@ def smoke(sources: Sequence[str], jobs: int) -> dict[str, Trial]:
     return found
 
 
-def count(tally: Tally, birth: Birth, sources: dict[str, str], trials: dict[str, Trial], mark: str | None) -> None:
+def count(tally: Tally, birth: Birth, trials: dict[str, Trial], mark: str | None) -> None:
     """Enter one child's trial into its operator's tally."""
-    trial, before = trials[birth.child.source], trials[sources[birth.parents[0]]]
+    trial, before = trials[birth.child.source], trials[birth.first_parent]
     kind = kind_of(birth)
     tally.kinds[kind] += 1
     if trial.outcome is Outcome.FINISHED:
         tally.passed += 1
-        tally.changed += trial.measures["trajectory"] != before.measures["trajectory"]
-        if trial.measures["trajectory"] == before.measures["trajectory"]:
-            tally.reasons[f"unchanged: {' x '.join(birth.parents)}: {birth.child.note[:120]}"] += 1
+        same = trial.measures["trajectory"] == before.measures.get("trajectory")
+        tally.changed += not same
+        if same != (birth.operator == "prune"):
+            tally.reasons[f"{'un' if same else ''}changed: {' x '.join(birth.parents)}: {birth.child.note[:120]}"] += 1
     else:
         tally.failed_kinds[kind] += 1
         what = f"{trial.outcome}: {trial.reason[:110]} | {' x '.join(birth.parents)}: {birth.child.note[:160]}"
@@ -136,12 +144,11 @@ def count(tally: Tally, birth: Birth, sources: dict[str, str], trials: dict[str,
 
 def kind_of(birth: Birth) -> str:
     """What kind of thing was done, for the breakdown."""
-    note = birth.child.note
-    if birth.operator == "crossover":
-        words = ("in place of", "parameter group", "schedule", "init rules", "hook", "function", "class", "value")
-        found = next((word for word in words if word in note), "?")
-        return "optimizer" if found == "in place of" else found
-    return birth.operator
+    if birth.operator != "crossover":
+        return birth.operator
+    done = birth.child.note.removeprefix("from the second parent: the ")
+    words = ("settings", "schedule", "init rules", "hook", "function", "class", "value")
+    return next((word for word in words if done.startswith(word)), "optimizer")
 
 
 def marked(child: Child) -> str | None:
@@ -169,6 +176,7 @@ def table(tallies: dict[str, Tally], options: argparse.Namespace) -> Iterable[st
     yield f"    python -m benchmarks.operators {' '.join(sys.argv[1:])}\n"
     yield "Passed: the smoke trial finished. Changed: its trajectory differs from the first parent's, out of"
     yield "those that finished. Ran: with the transplanted code made to raise, the trial crashes with that error."
+    yield f"Parents of prune are seed programs with {BARNACLES} useless parts grown into each."
     yield f"Wall-clock limit {WALL_SECONDS:.0f} s a trial, CPU limit as on the rung.\n"
     yield "| operator | attempts | children | passed | changed | transplanted code ran |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: |"

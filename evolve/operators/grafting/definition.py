@@ -17,7 +17,7 @@ from evolve.operators.grafting.reach import reached
 from evolve.operators.grafting.recipe import OPTIMIZER_API, Recipe, read_keys
 from evolve.operators.grafting.same import Sameness
 from evolve.operators.pruning.reading import is_setdefault, string
-from population.syntax import entries
+from population.syntax import callee, entries
 
 _Defined = ast.FunctionDef | ast.ClassDef
 
@@ -54,7 +54,7 @@ class DefinitionGraft:
         arguments, bound = _signature(self.theirs)
         for load in host.reading.binding(self.ours).loads:
             call = host.reading.parent[load]
-            if isinstance(call, ast.Call) and call.func is load and not _fits(call, arguments, bound):
+            if isinstance(call, ast.Call) and call.func is load and not _fits(host, call, arguments, bound):
                 raise NoVariationError(f"line {call.lineno} calls {self.ours.name} as the donor's cannot be")
 
     def _check_class(self, host: Recipe, theirs: ast.ClassDef) -> None:
@@ -95,21 +95,31 @@ def _signature(definition: _Defined) -> tuple[ast.arguments | None, int]:
     return None, 1
 
 
-def _fits(call: ast.Call, arguments: ast.arguments | None, bound: int) -> bool:
+def _fits(host: Recipe, call: ast.Call, arguments: ast.arguments | None, bound: int) -> bool:
+    """Whether a call of the host suits these arguments, `**` of dicts that the recipe writes out included."""
     if arguments is None or any(isinstance(part, ast.Starred) for part in call.args):
         return False
     positional = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)][bound:]
     if len(call.args) > len(positional) and arguments.vararg is None:
         return False
     given = {*positional[: len(call.args)], *(word.arg for word in call.keywords if word.arg)}
+    spread = [host.value_of(word.value) for word in call.keywords if word.arg is None]
+    known_spread = [value for value in spread if isinstance(value, ast.Dict | ast.Call) and _is_plain(value)]
+    given |= {key for value in known_spread for key, _ in entries(value)}
     known = {*positional, *(argument.arg for argument in arguments.kwonlyargs)}
     if arguments.kwarg is None and not given <= known:
         return False
     optional = set(positional[len(positional) - len(arguments.defaults) :] if arguments.defaults else ())
     pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
     optional |= {argument.arg for argument, default in pairs if default is not None}
-    spread = any(word.arg is None for word in call.keywords)
-    return spread or known - optional <= given
+    return len(known_spread) < len(spread) or known - optional <= given
+
+
+def _is_plain(value: ast.Dict | ast.Call) -> bool:
+    """Whether all keys of a dict are written out."""
+    if isinstance(value, ast.Dict):
+        return all(key is not None for key in value.keys)
+    return callee(value) == "dict" and not value.args and all(word.arg for word in value.keywords)
 
 
 def _keys(root: ast.AST) -> set[str]:

@@ -263,3 +263,22 @@ def written_keys(nodes: list[ast.AST]) -> set[str]:
                 case _:
                     continue
     return {key for key in found if key is not None}
+
+
+def is_selection(statement: ast.stmt) -> bool:
+    """Whether a statement only names things that exist: a list of parameters, or numbers; such may be shared."""
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    if isinstance(value, ast.ListComp):
+        return isinstance(value.elt, ast.Name)
+    if isinstance(value, ast.Call):
+        return isinstance(value.func, ast.Name) and value.func.id in {"list", "tuple", "sorted", "len", "dict"}
+    return isinstance(value, ast.Constant | ast.Attribute | ast.BinOp)
+
+
+def changes(reading: Reading, statement: ast.stmt, binding: Binding) -> bool:
+    """Whether a statement of the recipe works on a variable beyond binding it or handing it on."""
+    if isinstance(statement, ast.FunctionDef | ast.Return | ast.ClassDef):
+        return False
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        return False
+    return any(within(reading, use, statement) for use in (*binding.loads, *binding.stores))

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from evolve.operators.base import NoVariationError
 from evolve.operators.grafting.layout import whole
-from evolve.operators.grafting.recipe import Recipe, within
+from evolve.operators.grafting.recipe import Recipe, changes, is_selection, within
 from evolve.operators.grafting.same import Sameness, imported
 from evolve.operators.pruning.reading import Reading
 from evolve.operators.pruning.scopes import Binding
@@ -131,7 +131,7 @@ class Translation:
                 if new != old:
                     edits.append(self._renaming(part, new))
             if isinstance(part, ast.Global | ast.Nonlocal):
-                raise NoVariationError(f"line {part.lineno} of the donor rebinds an outer name")
+                self._check_outer(part, inside)
             stack += reversed(list(ast.iter_child_nodes(part)))
         position, parts = start, []
         for edit in sorted(edits, key=lambda e: e.start):
@@ -139,21 +139,46 @@ class Translation:
             position = edit.end
         return "".join(parts) + reading.text.source[position:end]
 
+    def _check_outer(self, node: ast.Global | ast.Nonlocal, inside: set[int]) -> None:
+        """A function may rebind an outer variable if that keeps its name."""
+        scopes = self.donor.reading.scopes
+        for scope in (scopes.scope_of[self.donor.function], scopes.module):
+            for name in node.names:
+                binding = scope.names.get(name)
+                if binding is not None and self._name_of(binding, inside) != name:
+                    raise NoVariationError(f"{name}, which the donor rebinds from inside, is taken")
+
     def _renaming(self, node: ast.Name | ast.FunctionDef | ast.ClassDef, new: str) -> Edit:
         reading = self.donor.reading
         if isinstance(node, ast.Name):
             if reading.inside(node, ast.JoinedStr):
                 raise NoVariationError(f"{node.id} would have to be renamed inside a formatted string")
+            self._check_capture(node, new)
             return Edit(*reading.text.span(node), new)
         start = reading.text.offset(node.lineno, node.col_offset)
         found = _DEFINED_NAME.match(reading.text.source, start)
         assert found is not None
         return Edit(*found.span(1), new)
 
+    def _check_capture(self, node: ast.Name, new: str) -> None:
+        """No scope between a name and its variable may use the new name for something else."""
+        reading = self.donor.reading
+        owner = reading.binding(node).scope
+        around: ast.AST | None = node
+        while around is not None:
+            scope = reading.scopes.scope_of.get(around)
+            if scope is owner:
+                return
+            if scope is not None and new in scope.names:
+                raise NoVariationError(f"{node.id} cannot be called {new} where the donor uses it")
+            around = reading.parent.get(around)
+
     def _name_of(self, binding: Binding, inside: set[int]) -> str:
         """What a donor's variable is called in the child, seen from code whose nodes are `inside`."""
         scope = binding.scope
         if scope is None:
+            if binding.name in self.host.reading.scopes.module.names:
+                raise NoVariationError(f"the builtin {binding.name} means something else in the first parent")
             return binding.name
         if binding in self._names:
             return self._names[binding]
@@ -235,17 +260,19 @@ class Translation:
         statement = self._statement(binding, self.donor.function)
         if any(slot.statement is statement for slot in self.donor.slots):
             raise NoVariationError(f"it needs the donor's optimizer {binding.name}")
+        changing = [
+            other
+            for other in self.donor.function.body
+            if other not in self.donor.initializers and changes(self.donor.reading, other, binding)
+        ]
         twin = self._same.twin(binding)
-        if twin is not None and not isinstance(statement, ast.FunctionDef):
+        if twin is not None and not changing and is_selection(statement):
             self._revive(twin)
             self._names[binding] = binding.name
             return binding.name
         for name in self._bound(statement):
             self._names[name] = self.fresh(name.name)
-        self.state[statement] = None
-        for other in self.donor.function.body:
-            if _changes(self.donor.reading, other, binding) and other not in self.donor.initializers:
-                self.state[other] = None
+        self.state |= dict.fromkeys([statement, *changing])
         return self._names[binding]
 
     def _argument(self, role: str) -> str:
@@ -269,24 +296,32 @@ class Translation:
                 node = reading.parent[node]
                 if node is reading.tree:
                     raise NoVariationError(f"{binding.name} is set from somewhere else")
-            if isinstance(node, ast.stmt) and node not in found:
+            rebound = isinstance(node, ast.FunctionDef) and node is not store  # through `nonlocal`
+            if isinstance(node, ast.stmt) and node not in found and not rebound:
                 found.append(node)
         if len(found) != 1:
             raise NoVariationError(f"{binding.name} is set in {len(found)} places of the donor")
         return found[0]
 
     def _bound(self, statement: ast.stmt) -> list[Binding]:
+        """Variables of the donor's module or recipe that a statement binds."""
         reading = self.donor.reading
-        scope = reading.scopes.module if reading.parent[statement] is reading.tree else None
-        scope = scope or reading.scopes.scope_of[self.donor.function]
-        return [
-            name for name in scope.names.values() if any(within(reading, store, statement) for store in name.stores)
-        ]
+        outer = reading.parent[statement] is reading.tree
+        scope = reading.scopes.module if outer else reading.scopes.scope_of[self.donor.function]
+        return [name for name in scope.names.values() if _binds(reading, statement, name)]
 
     def _host_bound(self, unit: ast.stmt) -> list[Binding]:
+        """Variables of the host's module that a unit binds."""
         reading = self.host.reading
         names = reading.scopes.module.names.values() if reading.parent[unit] is reading.tree else ()
-        return [name for name in names if any(within(reading, store, unit) for store in name.stores)]
+        return [name for name in names if _binds(reading, unit, name)]
+
+
+def _binds(reading: Reading, statement: ast.stmt, binding: Binding) -> bool:
+    """Whether a statement itself binds a variable; functions inside it may do so later, through `nonlocal`."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return any(store is statement for store in binding.stores)
+    return any(within(reading, store, statement) for store in binding.stores)
 
 
 def _visible_names(host: Recipe) -> set[str]:
@@ -295,12 +330,3 @@ def _visible_names(host: Recipe) -> set[str]:
     inner = [host.function, *([host.set_hparams] if host.set_hparams else [])]
     found = {name for scope in (scopes.module, *(scopes.scope_of[node] for node in inner)) for name in scope.names}
     return found | {binding.name for binding in scopes.of.values() if binding.scope is None}
-
-
-def _changes(reading: Reading, statement: ast.stmt, binding: Binding) -> bool:
-    """Whether a statement of the recipe works on a variable beyond binding it or handing it on."""
-    if isinstance(statement, ast.FunctionDef | ast.Return | ast.ClassDef):
-        return False
-    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-        return False
-    return any(within(reading, use, statement) for use in (*binding.loads, *binding.stores))

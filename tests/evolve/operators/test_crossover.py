@@ -246,3 +246,45 @@ def test_children_of_seed_programs_run_and_run_what_was_transplanted(index: int)
         wanted = [f"{name}.step" if f"{name}.step" in parts else name for name in moved if name != "recipe.init"]
         assert set(wanted) <= entered, child.note
     assert trajectory(child.source) != trajectory(SEEDS[host]), child.note
+
+
+COUNTER = """
+    seen = 0
+
+    def after_step(step):
+        nonlocal seen
+        seen += 1
+        if seen % 2 == 0:
+            model.proj.weight.data.mul_(0.9)
+
+    return dict(optimizers=[optimizer], set_hparams=set_hparams, after_step=after_step)
+"""
+
+
+def test_a_hook_that_rebinds_its_state_moves_if_the_name_is_free() -> None:
+    donor = SEEDS["lion"].replace("\n    return dict(optimizers=[optimizer], set_hparams=set_hparams)\n", COUNTER)
+    child = graft(SEEDS["muon"], donor, "hook")
+    assert "    seen = 0\n" in child
+    assert "recipe.after_step" in functions_run(child)
+    taken = SEEDS["muon"].replace("    initialize(model)\n", "    initialize(model)\n    seen = [1]\n")
+    with pytest.raises(NoVariationError, match="seen, which the donor rebinds"):
+        graft(taken, donor, "hook")
+
+
+def test_state_is_never_shared_between_the_parents_hooks() -> None:
+    """Both keep an average under one name; the host's own must not be appended to twice."""
+    donor = DONOR.replace("1 - AVERAGE_BETA", "0.5 * (1 - AVERAGE_BETA)")
+    host = DONOR.replace('"after_step": after_step,', '"after_backward": after_step,').replace(
+        '        "eval_weights": eval_weights,\n', ""
+    )
+    child = graft(host, donor, "hook", "after_step")
+    assert child.count("new_average.append(") == 1
+    assert child.count("    average.append(") == 1
+    assert {"recipe.after_step", "recipe.new_after_step"} <= functions_run(child)
+
+
+def test_a_class_that_lacks_settings_of_the_host_s_call_is_refused() -> None:
+    host = SEEDS["psgd_kron"].replace(", q_lr=PRECONDITIONER_LR", "").replace("q_lr=PRECONDITIONER_LR, ", "")
+    host = host.replace(", q_lr, ", ", ").replace('group["q_lr"]', "0.3").replace("q_lr=q_lr, ", "")
+    with pytest.raises(NoVariationError, match="calls PSGDKron"):
+        graft(host, SEEDS["psgd_kron"], "definition", "PSGDKron")
