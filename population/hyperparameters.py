@@ -79,8 +79,8 @@ def literal_value(node: ast.expr) -> float | None:
             if a is None or b is None or isinstance(a, bool) or isinstance(b, bool):
                 return None
             if isinstance(op, ast.Div):
-                return a / b if b else None
-            return a * b
+                return a / b if abs(b) > 1e-300 and abs(a / b) <= 1e300 else None
+            return a * b if abs(a * b) <= 1e300 else None
         case _:
             return None
 

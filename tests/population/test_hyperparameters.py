@@ -95,3 +95,8 @@ def test_numbers_are_spelled_shortly_and_keep_their_value(value: float, text: st
 def test_what_is_not_finite_is_not_written(value: float) -> None:
     with pytest.raises(ValueError, match="finite"):
         with_values("A_LR = 0.1", {"A_LR": value})
+
+
+@pytest.mark.parametrize("text", ["1e400", "1e200 * 1e200", "1 / 0", "1 / 1e-310", "'a'", "2j", "-True", "x", "1 + 1"])
+def test_what_is_no_plain_number_is_no_hyperparameter(text: str) -> None:
+    assert hyperparameters(f"A_LR = {text}") == ()
