@@ -4,9 +4,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tiny_genomes import ADAMW, SGD
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_genomes import ADAMW, SGD
 
 from evaluator.allowed import MAX_SOURCE_BYTES
 from evaluator.check import Rejected, check

@@ -24,17 +24,13 @@ class Story:
         self.state.apply(row)
 
     def program(self, id, operator="seed", parents=(), island=0, birth=None):
-        self._apply(
-            ProgramRow(id, f"d{id}", "", operator, island, birth, parents, seq=self.seq + 1, name=f"p{id}")
-        )
+        self._apply(ProgramRow(id, f"d{id}", "", operator, island, birth, parents, seq=self.seq + 1, name=f"p{id}"))
 
     def trial(self, program, rung, rng_seed, value, outcome="finished"):
         self.trials += 1
         measures = {"state_bytes_per_parameter": 4.0 * program, "effective_rank": 0.5} if rung == "smoke" else {}
         self._apply(
-            TrialRow(
-                self.trials, program, rung, rng_seed, "f", outcome, value, measures=measures, seq=self.seq + 1
-            )
+            TrialRow(self.trials, program, rung, rng_seed, "f", outcome, value, measures=measures, seq=self.seq + 1)
         )
 
     def seed_program(self, id, value):
