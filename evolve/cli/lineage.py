@@ -69,9 +69,12 @@ def _render(run: Run, store: Store, program: int | None, form: str, output: Path
         graph = lineage.graph(listed.values(), path)
         text: str = getattr(lineage, f"to_{form}")(graph)
         return text
-    programs = [row for row in store.programs() if kept is None or row.id in kept]
-    trials = [row for row in store.trials() if kept is None or row.program in kept]
-    estimates = [row for row in store.estimates() if kept is None or row.program in kept]
+    if kept is None:
+        programs, trials, estimates = list(store.programs()), list(store.trials()), list(store.estimates())
+    else:
+        programs = [store.program(id) for id in sorted(kept)]
+        trials = [row for id in sorted(kept) for row in store.trials(id)]
+        estimates = [row for id in sorted(kept) for row in store.estimates(program=id)]
     facts = {"title": str(run.folder), "task": store.run["task"], "rng_seed": store.run["rng_seed"]}
     if form == "svg":
         from evolve.views.svg import svg_text
