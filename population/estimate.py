@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from population.effects import PRIOR, effect
-from population.fit import Evidence, refit
+from population.fit import Evidence, refit, started
 from population.kinship import Posterior, State, origin
 from population.mixture import Floats, Mixture
 from population.noise import Noise, guess
@@ -288,17 +288,23 @@ class Estimates:
         low, high = mean - self._stretch * (mean - low), mean + self._stretch * (high - mean)
         return Estimate(mean, math.sqrt(posterior.variance()), low, high, n)
 
+    def _use(self, noise: Noise, effects: dict[str, Floats]) -> None:
+        """Go on with other parameters: what was computed from the old ones is forgotten."""
+        self._noise, self._effects = noise, effects
+        self._stretch = noise.stretch
+        self._states.clear()
+        self._known_effects.clear()
+
     def _refit(self) -> None:
         window = self._tested[-WINDOW:]
+        if self.noise().freedom == 0.0:
+            self._use(started(self.noise(), [node.values() for node in window]), self._effects)
         for _ in range(PASSES if len(window) <= 60 else 1):
             seen = [Evidence(node.operator, node.parent is None, self._posterior(node)) for node in window]
             before = self.noise().sd
-            self._noise, self._effects = refit(self.noise(), seen)
-            self._states.clear()
-            self._known_effects.clear()
-            if abs(math.log(self._noise.sd / before)) < 0.1:
+            self._use(*refit(self.noise(), seen))
+            if abs(math.log(self.noise().sd / before)) < 0.1:
                 break
-        self._stretch = self.noise().stretch
         self.fits += 1
         for node in self._programs.values():
             node.current = False

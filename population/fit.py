@@ -61,6 +61,18 @@ def refit(noise: Noise, seen: Sequence[Evidence]) -> tuple[Noise, dict[str, Floa
     return better, fit(likelihoods, [program.operator for program in edges])
 
 
+def started(noise: Noise, values: Sequence[Floats]) -> Noise:
+    """A first guess from the median sd within programs, for a start near enough for `refit` to go on from.
+
+    Args:
+        noise: The guess so far.
+        values: Each program's values, one per rng_seed.
+    """
+    within = [float(np.std(each, ddof=1)) for each in values if len(each) > 1]
+    middle = float(np.median(within)) if within else 0.0
+    return replace(noise, sd=middle) if middle > 0.0 else noise
+
+
 def _outliers(noise: Noise, seen: Sequence[Evidence]) -> Noise:
     expected = sum(program.posterior.outliers() for program in seen) + TRIALS * _WEAK.outliers
     return replace(noise, outliers=expected / (sum(program.posterior.n for program in seen) + TRIALS))
@@ -77,7 +89,7 @@ def _own(share: float, scores: Floats) -> float:
 def _classes(noise: Noise, telling: Sequence[Evidence], rounds: int = 40) -> Noise:
     """Shares of noise scales and of what edges keep, to convergence given the programs' class likelihoods.
 
-    The typical sd is then moved to where the scales are centred.
+    The typical sd is then moved to where the programs' own scales are centred.
     """
     likelihood = np.array([program.posterior.class_likelihood for program in telling])
     parent = np.array([program.posterior.parent_scale for program in telling])
@@ -96,7 +108,7 @@ def _classes(noise: Noise, telling: Sequence[Evidence], rounds: int = 40) -> Noi
         kept = (joint[~founder].sum(axis=(0, 1)) + PROGRAMS * _WEAK.kept) / (edges + PROGRAMS)
     return replace(
         noise,
-        sd=noise.sd * math.exp(float(scales @ np.log(SCALES))),
+        sd=noise.sd * math.exp(float(fresh.sum(axis=0) @ np.log(SCALES)) / float(fresh.sum())),
         scales=scales,
         inherited=inherited,
         kept=kept,

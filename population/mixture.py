@@ -28,7 +28,7 @@ def normal_gain(mean: float, sd: float) -> float:
     The building block of expected improvement and of the knowledge gradient (Frazier, Powell and Dayanik 2009
     <https://doi.org/10.1287/ijoc.1080.0314>).
     """
-    if sd <= 0.0:
+    if sd <= 1e-9 * abs(mean):
         return max(mean, 0.0)
     z = mean / sd
     density = math.exp(-0.5 * z * z) / _ROOT2PI
