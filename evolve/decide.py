@@ -101,7 +101,7 @@ def _migration(state: State) -> Migrate | None:
     every = state.config.migrate_every
     if len(state.islands) < 2 or not every or state.migrations >= state.births // every:
         return None
-    elites = [island.archive.elites(state.mean) for island in state.islands]
+    elites = state.island_elites()
     residents = [set(island.archive.ranked(state.mean)) for island in state.islands]
     moves = migrants(elites, residents)
     return Migrate(tuple((move.program, move.source, move.target) for move in moves))
@@ -125,7 +125,7 @@ def _climb(state: State) -> Plan | None:
             continue
         if rank == 0 or _plausible(state, program):
             return Plan(program, "confirm", "one of the best seed programs")
-    elites = by_mean(state.elites())
+    elites = state.elites()
     leader = state.mean(elites[0]) if elites else 0.0
     hopeful = []
     for program in elites:
@@ -156,7 +156,7 @@ def _plausible(state: State, program: int) -> bool:
 def _replicate(state: State) -> Plan | None:
     proxy = state.estimates["proxy"]
     candidates = []
-    for program in sorted(state.elites(), key=lambda id: (state.mean(id), id))[:CANDIDATES]:
+    for program in state.elites()[:CANDIDATES]:
         at: Estimate = proxy.estimate(program)
         if at.n < MOST_REPLICATES and not _pending(state, program, "proxy"):
             candidates.append(Candidate(program, at.mean, proxy.replicate_reduction(program), at.n))
@@ -180,13 +180,12 @@ def _birth(state: State) -> Vary:
     # An island is empty only when every seed program has failed; then its neighbours go on.
     inhabited = [island for island in state.islands if len(island.archive)]
     island = inhabited[attempt % len(inhabited)]
-    elites = island.archive.elites(state.mean)
+    elites = state.island_elites()[island.index]
     if "prune" in state.config.operators and pruning_due(island.accepted_since):
         return Vary(attempt, island.index, "prune", (elites[0],), pruning=True)
     weights = {name: WEIGHTS.get(name, 1.0) for name in state.config.operators}
     operator = draw_operator(island.profile, weights, rng)
     strangers = [id for id in state.elites() if id not in island.archive]
-    strangers.sort(key=lambda id: (state.mean(id), id))
     parents = draw_parents(elites, PARENTS[operator], state.config.pressure, rng, strangers)
     return Vary(attempt, island.index, operator, parents)
 

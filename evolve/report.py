@@ -87,10 +87,10 @@ def _standing(state: State, program: int, rung: str) -> Standing:
 
 def _island(state: State, index: int) -> IslandProgress:
     island = state.islands[index]
-    elites = island.archive.elites(state.mean)
+    elites = state.island_elites()[index]
     if not elites:
         return IslandProgress(f"{index} {island.profile.name}")
-    best = _lowest(state, "proxy", elites)
+    best = elites[0]
     at = state.estimates["proxy"].estimate(best)
     name = f"{index} {island.profile.name}"
     return IslandProgress(name, best, at.mean, at.low, at.high, len(island.archive))

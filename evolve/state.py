@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from evaluator.records import Rung
 from evolve.config import Config
@@ -113,6 +114,7 @@ class State:
         self._seeds: list[int] = []
         self.digests: dict[str, int] = {}
         self.queue: deque[Planned] = deque()
+        self._elites: list[list[int]] | None = None
         self.islands: tuple[Island, ...] = make_islands(config.islands)
         self.estimates = {"proxy": Estimates(), "confirm": Estimates()}
         self.outcomes: Counter[str] = Counter()
@@ -149,9 +151,17 @@ class State:
         """Posterior mean on the proxy rung: what archives rank by."""
         return self.estimates["proxy"].estimate(program).mean
 
+    def island_elites(self) -> list[list[int]]:
+        """The elites of each island, best first; looked up anew only after what can change them."""
+        if self._elites is None:
+            mean = cache(self.mean)
+            self._elites = [island.archive.elites(mean) for island in self.islands]
+        return self._elites
+
     def elites(self) -> list[int]:
-        """The elites of all archives, each once, in order of id."""
-        return sorted({elite for island in self.islands for elite in island.archive.elites(self.mean)})
+        """The elites of all islands, each once, best first."""
+        found = {elite for elites in self.island_elites() for elite in elites}
+        return sorted(found, key=lambda id: (self.mean(id), id))
 
     def leaders(self) -> list[int]:
         """Whoever may be reported as the best: elites, seed programs and confirmed programs, in order of id."""
@@ -209,6 +219,7 @@ class State:
             self._plan(row.program, "proxy", FIRST_CHILD_TRIALS if known.parent is not None else FIRST_SEED_TRIALS)
             return
         self.estimates[row.rung].add_trial(row.program, row.rng_seed, row.value)
+        self._elites = None
         if known.complete(row.rung):
             if row.rung == "proxy" and known.improved is None:
                 self._enter(known)
@@ -219,6 +230,7 @@ class State:
         if known.failed:
             return
         known.failed = outcome
+        self._elites = None
         for plan in [plan for plan in self.queue if plan.program == known.id]:
             self.queue.remove(plan)  # a program that failed once neither enters an archive nor climbs
         for island in self.islands:
@@ -264,6 +276,7 @@ class State:
             self._plan(int(row.data["program"]), str(row.data["rung"]))
         elif row.kind == "migration":
             self.migrations += 1
+            self._elites = None
             for program, _, to in row.data["moves"]:
                 self.islands[to].archive.add(program, self.programs[program].measures, self.mean)
         elif row.kind == "best":

@@ -7,6 +7,7 @@ import math
 import os
 import random
 from collections import deque
+from collections.abc import Callable
 
 from evaluator.records import Limits, Outcome, Rung, Trial, TrialRequest
 from evolve.variation import Variation, Varied, vary
@@ -56,7 +57,15 @@ class Killed(BaseException):
 class SimulatedRunner:
     """Runs nothing: a value from the source, noise from the rng_seed. Oldest request first."""
 
-    def __init__(self, jobs: int = 1, failing: float = 0.0, lose: int = 0, kill_at: int | None = None) -> None:
+    def __init__(
+        self,
+        jobs: int = 1,
+        failing: float = 0.0,
+        lose: int = 0,
+        kill_at: int | None = None,
+        value: Callable[[str], float] = true_value,
+    ) -> None:
+        self.value = value
         self.kill_at = kill_at
         self.jobs = jobs
         self.failing = failing
@@ -98,7 +107,7 @@ class SimulatedRunner:
         if own.random() < self.failing:
             return Trial(*about, Outcome.CRASHED, reason="simulated", stderr="Traceback")
         noise = random.Random(f"{request.rng_seed}/{rung.name}").gauss(0, 0.01) + own.gauss(0, 0.002)
-        value = true_value(request.source) + noise
+        value = self.value(request.source) + noise
         measures = {}
         if rung.name == "smoke":
             digest = hashlib.sha256(request.digest.encode()).digest()
