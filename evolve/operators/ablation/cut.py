@@ -7,8 +7,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from evolve.operators.pruning.purity import plain_values
 from evolve.operators.pruning.reading import Function, Reading, string
 from evolve.operators.pruning.text import Edit
+
+_FOLLOWED = 3
+"""Definitions through which a value is followed."""
 
 _LEARNING_RATE = re.compile(r"(^|_)lr($|_)|learning_rate|step_size|stepsize", re.IGNORECASE)
 
@@ -65,6 +69,23 @@ def mentions_lr(node: ast.AST) -> bool:
     return any(_LEARNING_RATE.search(name) for name in named(node))
 
 
+def sets_units(reading: Reading, node: ast.AST, followed: int = 0) -> bool:
+    """Whether a node, or what it is made of, counts tokens: that turns summed gradients into means."""
+    if any("tokens" in name for name in named(node)):
+        return True
+    if followed == _FOLLOWED:
+        return False
+    for part in ast.walk(node):
+        inner: list[ast.AST] = []
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
+            inner += plain_values(reading, reading.binding(part)) or []
+        elif isinstance(part, ast.Call):
+            inner += called(reading, part)
+        if any(sets_units(reading, other, followed + 1) for other in inner):
+            return True
+    return False
+
+
 def is_guard(node: ast.AST) -> bool:
     """Whether an expression is there to keep something from being zero: a number, or an epsilon by its name."""
     match node:
@@ -110,12 +131,26 @@ def called(reading: Reading, call: ast.Call) -> list[Function]:
 
 
 def iterates(reading: Reading, node: ast.AST) -> bool:
-    """Whether a node stands in a loop that applies a matrix product again and again, which may need every part."""
+    """Whether a node stands where a matrix product is applied again and again, which may need every part.
+
+    In a loop, or in an update `q - f(...) @ q` that is itself the next step's q.
+    """
+    around: ast.AST = node
+    while isinstance(around, ast.expr):
+        if isinstance(around, ast.BinOp) and isinstance(around.op, ast.Add | ast.Sub) and _moves(around):
+            return True
+        around = reading.parent[around]
     loop = reading.inside(node, ast.For, ast.While)
     if not isinstance(loop, ast.For) or not isinstance(loop.iter, ast.Call):
         return False
     counts = isinstance(loop.iter.func, ast.Name) and loop.iter.func.id == "range"
     return counts and any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult) for n in ast.walk(loop))
+
+
+def _moves(node: ast.BinOp) -> bool:
+    """Whether an expression is `q - f @ q` or `q + f @ q`."""
+    products = [n for n in ast.walk(node.right) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult)]
+    return any(ast.dump(side) == ast.dump(node.left) for product in products for side in (product.left, product.right))
 
 
 def tames_iteration(reading: Reading, node: ast.expr) -> bool:

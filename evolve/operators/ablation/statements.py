@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from evolve.operators.ablation.cut import Cut, called, iterates, mentions_lr, place, short, tames_iteration
+from evolve.operators.ablation.cut import Cut, called, iterates, mentions_lr, place, sets_units, short, tames_iteration
 from evolve.operators.ablation.divisors import Divisors
 from evolve.operators.ablation.links import is_state
 from evolve.operators.ablation.needs import Needs
@@ -27,11 +27,8 @@ def statements(reading: Reading, needs: Needs, divisors: Divisors) -> Iterator[C
     for node in reading.nodes:
         for block in blocks(node):
             for statement in block:
-                if (
-                    _is_part(reading, divisors, statement)
-                    and needs.may_go([statement])
-                    and not needs.leaves([statement])
-                ):
+                is_part = _is_part(reading, divisors, statement) and not sets_units(reading, statement)
+                if is_part and needs.may_go([statement]) and not needs.leaves([statement]):
                     yield _cut(reading, statement)
 
 

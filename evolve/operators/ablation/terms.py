@@ -9,7 +9,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from evolve.operators.ablation.cut import Cut, is_guard, iterates, mentions_lr, place, short, tames_iteration
+from evolve.operators.ablation.cut import (
+    Cut,
+    is_guard,
+    iterates,
+    mentions_lr,
+    place,
+    sets_units,
+    short,
+    tames_iteration,
+)
 from evolve.operators.ablation.divisors import Divisors
 from evolve.operators.ablation.standin import stand_in
 from evolve.operators.ablation.values import Value, Values
@@ -74,7 +83,7 @@ def _replaced(reading: Reading, values: Values, node: ast.BinOp, kept: ast.expr,
 
 
 def _may_stand_alone(reading: Reading, values: Values, node: ast.BinOp, kept: ast.expr, gone: ast.expr) -> bool:
-    if mentions_lr(gone) or (_is_literal(kept) and not isinstance(node.op, ast.Sub)):
+    if mentions_lr(gone) or sets_units(reading, gone) or (_is_literal(kept) and not isinstance(node.op, ast.Sub)):
         return False
     if isinstance(node.op, ast.Add | ast.Sub) and _is_literal(gone):
         return False  # `step + 1`, `norm + 1e-7`: guards against zero
