@@ -77,23 +77,23 @@ class Mixture:
         return Mixture(*reduced)
 
     def interval(self, mass: float = 0.95) -> tuple[float, float]:
-        """The central interval holding `mass` of the probability, to about 1e-3 sd."""
+        """The central interval holding `mass` of the probability, to about 2e-3 sd."""
         small = self.reduced()
         mean, sd = small.mean(), math.sqrt(small.variance())
         if sd == 0.0:
             return mean, mean
         tail = 0.5 * (1.0 - mass)
-        targets = np.array([tail, 1.0 - tail])
+        targets = (tail, 1.0 - tail)
         # Cantelli's inequality bounds every quantile of a distribution by its mean and sd.
         reach = sd * math.sqrt((1.0 - tail) / tail)
         x = np.linspace(mean - reach, mean + reach, 33)
-        cell = np.clip(np.searchsorted(small._cdf(x), targets), 1, len(x) - 1)
-        finer = np.linspace(x[cell - 1], x[cell], 9)
-        below = small._cdf(finer.ravel()).reshape(finer.shape)
-        return (
-            float(np.interp(targets[0], below[:, 0], finer[:, 0])),
-            float(np.interp(targets[1], below[:, 1], finer[:, 1])),
-        )
+        below = small._cdf(x)
+        low, high = (_crossing(x, below, target) for target in targets)
+        for _ in range(2):
+            x = np.linspace([low[0], high[0]], [low[1], high[1]], 13)
+            below = small._cdf(x.ravel()).reshape(x.shape)
+            low, high = (_crossing(x[:, i], below[:, i], targets[i]) for i in range(2))
+        return 0.5 * (low[0] + low[1]), 0.5 * (high[0] + high[1])
 
     def _cdf(self, x: Floats) -> Floats:
         """Probability of being below each of `x`, to 1e-7 (Abramowitz and Stegun 1964, 26.2.17)."""
@@ -104,3 +104,9 @@ class Mixture:
         series = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
         tails = series * np.exp(-0.5 * size * size) / _ROOT2PI
         return np.where(z > 0.0, 1.0 - tails, tails) @ self.weights
+
+
+def _crossing(x: Floats, below: Floats, target: float) -> tuple[float, float]:
+    """The two neighbours among ascending `x` between which `below` first reaches `target`."""
+    at = min(max(int(np.searchsorted(below, target)), 1), len(x) - 1)
+    return float(x[at - 1]), float(x[at])
