@@ -72,6 +72,10 @@ def main() -> None:
     requested += [source for source in marks.values() if source is not None]
     trials = smoke(requested, options.jobs)
     for birth in births:
+        if trials[birth.first_parent].outcome is not Outcome.FINISHED:
+            tallies[birth.operator].children -= 1
+            tallies[birth.operator].reasons["left out: the parent itself does not run"] += 1
+            continue
         count(tallies[birth.operator], birth, trials, marks.get(id(birth)))
     report = "\n".join(table(tallies, options))
     print(report)
@@ -81,7 +85,8 @@ def main() -> None:
 
 def bear(name: str, sources: dict[str, str], options: argparse.Namespace, tally: Tally) -> Iterable[Birth]:
     """Children of random seed programs, equal children once."""
-    operator, seen = OPERATORS[name], {digest(source) for source in sources.values()}
+    operator = OPERATORS[name]
+    seen = set() if name == "prune" else {digest(source) for source in sources.values()}
     for index in range(options.children * 2):
         if tally.children == options.children:
             return
@@ -96,10 +101,11 @@ def bear(name: str, sources: dict[str, str], options: argparse.Namespace, tally:
         except NoVariationError as error:
             tally.reasons[f"no variation: {str(error)[:110]}"] += 1
             continue
-        if digest(child.source) in seen:
+        known = digest(texts[0] if name == "prune" else child.source)
+        if known in seen:
             tally.reasons["child was known"] += 1
             continue
-        seen.add(digest(child.source))
+        seen.add(known)
         tally.children += 1
         yield Birth(name, parents, texts[0], child)
 

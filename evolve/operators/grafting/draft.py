@@ -65,6 +65,11 @@ class Draft:
         """See `Translation.bring`."""
         self._code.bring(definition, in_place_of)
 
+    @property
+    def adds_code(self) -> bool:
+        """Whether anything beside what is named has to be brought."""
+        return bool(self._code.definitions or self._code.imports or self._code.state)
+
     # Changes of the host
 
     @property

@@ -58,6 +58,10 @@ class ScheduleGraft:
         lines = [draft.statement_text(statement, replaced) for statement in code]
         if settings:
             _check_step_name(ours, theirs)
+            keys = written_keys([theirs])
+            as_ours = settings_of(ours, keys, host.reading.text.of)
+            if not draft.adds_code and as_ours == settings_of(theirs, keys, donor.reading.text.of):
+                raise NoVariationError("the schedules are the same")
             inner = " " * theirs.body[0].col_offset
             lines += [inner + line for line in settings]
         draft.put(ours, lines)
