@@ -110,7 +110,8 @@ def _migration(state: State) -> Migrate | None:
 def _climb(state: State) -> Plan | None:
     """The best seed programs, and whoever may be the best program, go to the confirm rung, one rng_seed at a time."""
     total = sum(state.steps.values())
-    if not total or state.steps["confirm"] > CONFIRM_SHARE * total:
+    queued = sum(plan.rung == "confirm" for plan in state.queue) * state.rungs["confirm"].train_steps
+    if not total or state.steps["confirm"] + queued > CONFIRM_SHARE * (total + queued):
         return None
     proxy = state.estimates["proxy"]
     wanted = state.rungs["confirm"].rng_seeds
@@ -155,6 +156,8 @@ def _plausible(state: State, program: int) -> bool:
 
 def _replicate(state: State) -> Plan | None:
     proxy = state.estimates["proxy"]
+    if _pending(state, state.elites()[0], "proxy"):
+        return None  # whoever leads is being checked already; nobody else is the incumbent meanwhile
     candidates = []
     for program in state.elites()[:CANDIDATES]:
         at: Estimate = proxy.estimate(program)
@@ -164,14 +167,9 @@ def _replicate(state: State) -> Plan | None:
         return None
     leader = min(candidate.mean for candidate in candidates)
     gain = birth_gain(leader, leader, proxy.effect(""), proxy.noise().paired_sd)
-    share = state.replicates / max(1, sum(proxy_trials(state)))
+    share = state.replicates / max(1, state.births + state.replicates)
     chosen = choose(candidates, gain, share)
     return None if chosen is None else Plan(chosen, "proxy", "another rng_seed is worth more than a birth")
-
-
-def proxy_trials(state: State) -> tuple[int, int]:
-    """Births and replicates so far: what the share of replicates is taken of."""
-    return state.births, state.replicates
 
 
 def _birth(state: State) -> Vary:

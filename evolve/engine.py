@@ -94,6 +94,9 @@ class Engine:
         self._in_flight: dict[int, Planned] = {}
         self._varying: Vary | None = None
         self._interrupts = 0
+        self._slots = evaluator.idle
+        self._barren_before = state.barren
+        state.lost_in_a_row.clear()  # another process may have better luck with this machine
         self._flushed = self._looked = clock()
         self.message = ""
 
@@ -117,16 +120,16 @@ class Engine:
         with self._interruptible(), selectors.DefaultSelector() as selector:
             self._view.start()
             try:
+                self._note_best()  # a kill may have come between a trial and this
                 while True:
                     self._take_in()
                     self._start_work()
                     if not self._in_flight and self._varying is None:
-                        return
+                        break
                     self._wait(selector)
                     self._look(FRAME_SECONDS)
+                self._end()
             finally:
-                self._flush(final=True)
-                self._look(0.0)
                 self._view.stop()
 
     # Starting things
@@ -148,7 +151,8 @@ class Engine:
                 case Migrate(moves):
                     self._event("migration", {"moves": [list(move) for move in moves]})
                 case Vary():
-                    if self.state.barren >= MOST_BARREN:
+                    self._barren_before = min(self._barren_before, self.state.barren)
+                    if self.state.barren - self._barren_before >= MOST_BARREN:
                         raise EngineError(
                             f"{MOST_BARREN} attempts in a row gave nothing new: the operators have run dry. "
                             "Enter other genomes with `evolve add` and `evolve resume`."
@@ -158,7 +162,7 @@ class Engine:
                     return
 
     def _free(self) -> int:
-        return self._evaluator.idle - (self._varying is not None)
+        return self._slots - len(self._in_flight) - (self._varying is not None)
 
     def _submit(self, plan: Planned) -> None:
         if self.state.lost_in_a_row[plan] >= MOST_LOST:
@@ -225,10 +229,24 @@ class Engine:
                 self.message = f"{genome.name} is program {known} already"
             self._inbox.done(path)
 
-    def _note_best(self) -> None:
-        """Write it down when another program is the best or the best seed program."""
+    def _end(self) -> None:
+        """A clean end: what people look at is written once more.
+
+        Raises:
+            EngineError: There is nothing to go on from.
+        """
+        self._note_best(final=True)
+        self._flush(final=True)
+        self._look(0.0)
+        inhabited = any(len(island.archive) for island in self.state.islands)
+        if not inhabited and not self._interrupts and self._budget.allows_birth(self._spent()):
+            outcomes = ", ".join(f"{count} {name}" for name, count in self.state.outcomes.items())
+            raise EngineError(f"no program to begin with has finished its trials ({outcomes}). Last: {self.message}")
+
+    def _note_best(self, final: bool = False) -> None:
+        """Write it down when another program is the best or the best seed program, and how they stand at the end."""
         now = pair(self.state)
-        if now is None or now == self.state.best:
+        if now is None or (now == self.state.best and not final):
             return
         best, seed, gain = standing(self.state)
         assert best is not None
@@ -238,7 +256,9 @@ class Engine:
             data |= {f"{name}_mean": at.mean, f"{name}_sd": at.sd, f"{name}_n": at.n}
         if gain is not None:
             data |= {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
-        self._event("best", data)
+        with self._store.commit():
+            self._event("best", data)
+            self._store.put_estimates([best.estimate, seed.estimate])
 
     # Writing
 
@@ -270,7 +290,7 @@ class Engine:
         if not final and self._clock() - self._flushed < FLUSH_SECONDS:
             return
         self._flushed = self._clock()
-        leaders = self.state.leaders() if final else ()
+        leaders = self.state.leaders() if final else (self.state.best or ())[:2]
         rows = []
         for rung, estimates in self.state.estimates.items():
             for program in dict.fromkeys((*estimates.stale(), *leaders)):
@@ -286,7 +306,8 @@ class Engine:
         return self._clock() - self._started
 
     def _spent(self) -> Spent:
-        return Spent(self._elapsed(), self.state.births, self.state.trials + len(self._in_flight))
+        paid = self.state.trials - self.state.outcomes["lost"]
+        return Spent(self._elapsed(), self.state.births, paid + len(self._in_flight))
 
     def _look(self, every: float) -> None:
         """Show how things stand, at most once in `every` seconds."""

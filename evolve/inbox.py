@@ -45,7 +45,7 @@ class Inbox:
             except GenomeError:
                 path.rename(path.with_suffix(".rejected"))
                 continue
-            yield path, replace(genome, name=path.stem.partition(_SEPARATOR)[0])
+            yield path, replace(genome, name=path.stem.rpartition(_SEPARATOR)[0] or path.stem)
 
     def done(self, path: Path) -> None:
         """The genome is in the run: forget its file."""

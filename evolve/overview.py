@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from evolve.config import Config
 from evolve.views.progress import Gain, IslandProgress, OperatorProgress, Progress, Standing
 from population.queries import IslandLeader, OperatorTally
-from population.rows import EstimateRow
 from population.store import Store
-
-CONFIRM_RNG_SEEDS = "confirm_rng_seeds"
-"""Key of the run's configuration: how many rng_seeds a complete confirm has."""
 
 
 def overview(store: Store) -> Progress:
@@ -28,25 +27,23 @@ def overview(store: Store) -> Progress:
         operators=tuple(_operator(name, tallies.get(name)) for name in config.operators),
         best=best,
         best_seed=best_seed,
-        gain=_gain(store, best, best_seed),
+        gain=_gain(store),
     )
 
 
 def standings(store: Store) -> tuple[Standing | None, Standing | None]:
-    """The best program and the best seed program at the highest rung that both have, as `evolve.report` defines it."""
-    needed = int(store.run.get(CONFIRM_RNG_SEEDS, 1))
-    best = [row for row in store.best("confirm", 50) if row.n >= needed]
-    seeds = [row for row in store.best("confirm", 50, seeds_only=True) if row.n >= needed]
-    if not seeds or {row.program for row in best} <= {row.program for row in seeds}:
-        best, seeds = store.best("proxy", 1), store.best("proxy", 1, seeds_only=True)
-    if not best or not seeds:
+    """The best program and the best seed program, as the engine last wrote them down (see `evolve.report.pair`)."""
+    event = _last_best(store)
+    if event is None:
         return None, None
-    return _standing(store, best[0]), _standing(store, seeds[0])
+    rung = str(event["rung"])
+    return _standing(store, int(event["best"]), rung), _standing(store, int(event["best_seed"]), rung)
 
 
-def _standing(store: Store, row: EstimateRow) -> Standing:
-    program = store.program(row.program)
-    return Standing(row.program, row, program.name, program.operator)
+def _standing(store: Store, id: int, rung: str) -> Standing | None:
+    program = store.program(id)
+    at = next(store.estimates(rung, id), None)
+    return Standing(id, at, program.name, program.operator) if at is not None else None
 
 
 def _island(index: int, found: IslandLeader | None) -> IslandProgress:
@@ -60,13 +57,14 @@ def _operator(name: str, tally: OperatorTally | None) -> OperatorProgress:
     return OperatorProgress(name, tally.births, tally.failed, tally.improved) if tally else OperatorProgress(name)
 
 
-def _gain(store: Store, best: Standing | None, best_seed: Standing | None) -> Gain | None:
-    """The difference that the engine wrote down when this pair became the standing one."""
-    if best is None or best_seed is None or best.id == best_seed.id:
-        return None
-    pair = (best.id, best_seed.id, best.estimate.rung)
-    for event in reversed(list(store.events("best"))):
-        data = event.data
-        if (data["best"], data["best_seed"], data["rung"]) == pair and "gain" in data:
-            return Gain(data["gain"], data["gain_low"], data["gain_high"])
-    return None
+def _gain(store: Store) -> Gain | None:
+    """Their difference when it was last written down."""
+    event = _last_best(store)
+    return Gain(event["gain"], event["gain_low"], event["gain_high"]) if event and "gain" in event else None
+
+
+def _last_best(store: Store) -> Mapping[str, Any] | None:
+    last = None
+    for event in store.events("best"):
+        last = event.data
+    return last

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,21 +45,34 @@ class Run:
         Raises:
             RunError: Another process holds it.
         """
-        handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise RunError(f"cannot write in {self.folder}: {error.strerror}") from error
+        try:
+            if not _locked(handle):
                 holder = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
                 raise RunError(
                     f"{self.folder} is in use by a live run (process {holder}): wait for it, stop it, "
                     "or choose another folder with --run"
-                ) from None
+                )
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
             yield
         finally:
             os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Take the lock; a reader that looks whether the run is live holds it for a moment, so try more than once."""
+    for _ in range(20):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.025)
+        else:
+            return True
+    return False
 
 
 def is_live(run: Run) -> bool:

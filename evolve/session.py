@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import asdict
 from importlib.metadata import version
 
 from evaluator.pool import Evaluator
@@ -12,8 +13,7 @@ from evolve.config import Config
 from evolve.engine import Engine, replay
 from evolve.genomes import NamedGenome
 from evolve.inbox import Inbox
-from evolve.overview import CONFIRM_RNG_SEEDS
-from evolve.run import Run
+from evolve.run import Run, RunError
 from evolve.state import State
 from evolve.variation import VariationWorker
 from evolve.views.live import ProgressView
@@ -22,7 +22,7 @@ from population.store import Store
 SEARCH_RUNGS = ("smoke", "proxy", "confirm")
 
 
-def create(run: Run, config: Config, task: Task, seeds: tuple[NamedGenome, ...]) -> None:
+def create(run: Run, config: Config, seeds: tuple[NamedGenome, ...], budget: Budget) -> None:
     """Make the database of a new run.
 
     The seed programs stand in its configuration, so that a run killed before its first row can be resumed all the same.
@@ -30,8 +30,8 @@ def create(run: Run, config: Config, task: Task, seeds: tuple[NamedGenome, ...])
     named = [{"name": genome.name, "source": genome.source, "digest": genome.digest} for genome in seeds]
     settings = config.as_dict() | {
         "seed_programs": named,
+        "budget": asdict(budget),
         "versions": {name: version(name) for name in ("evolve-optimizers", "torch")},
-        CONFIRM_RNG_SEEDS: task.rung("confirm").rng_seeds,
     }
     Store.create(run.database, settings).close()
 
@@ -52,6 +52,7 @@ def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView) 
     Raises:
         StoreError: The database cannot be used.
         EvaluatorError: Trials cannot be run here.
+        RunError: The run was begun under other conditions.
         EngineError: The run cannot go on.
     """
     with ExitStack() as stack:
@@ -61,6 +62,13 @@ def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView) 
         evaluator = stack.enter_context(Evaluator(task, jobs))  # warms up while the rows are replayed
         worker = stack.enter_context(VariationWorker(config.rng_seed))
         state = replay(store, config, rungs)
+        for name, known in state.fingerprints.items():
+            if name in rungs and evaluator.fingerprint(rungs[name]) != known:
+                raise RunError(
+                    f"{run.folder} was begun under other conditions (another torch, Python, text or device): its "
+                    f"values on rung {name} cannot be compared with new ones. Go on where it began, or start a new run, "
+                    "with --from and the sources of its best programs (`evolve show ID --source`)"
+                )
         engine = Engine(store, state, evaluator, worker, Inbox(run.inbox), budget, view)
         engine.seed(NamedGenome(**genome) for genome in store.run["seed_programs"])
         engine.run()

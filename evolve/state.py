@@ -99,6 +99,7 @@ class State:
         trials: Trials of the search that are written.
         last_trial: Id of the last trial row, promotions' included.
         steps: Steps paid, by rung.
+        fingerprints: What the last value of each rung depended on besides genome and rng_seed.
         replicates: Further proxy trials decided by the allocation rule.
         tried: Recent moves and what came of them.
         confirmed: Programs whose every planned confirm rng_seed finished.
@@ -127,6 +128,7 @@ class State:
         self.replicates = 0
         self.migrations = 0
         self.lost_in_a_row: Counter[Planned] = Counter()
+        self.fingerprints: dict[str, str] = {}
         self.steps: Counter[str] = Counter()
         self.tried: deque[Tried] = deque(maxlen=400)
         self.operators: dict[str, Counter[str]] = {name: Counter() for name in config.operators}
@@ -181,9 +183,9 @@ class State:
         self.digests[row.digest] = row.id
         for estimates in self.estimates.values():
             estimates.add_program(row.id, parent, row.operator)
+        self.barren = 0
         if row.birth is not None:
             self.births = row.birth
-            self.barren = 0
             self.operators.setdefault(row.operator, Counter())["births"] += 1
         self._plan(row.id, "smoke")
 
@@ -206,8 +208,10 @@ class State:
         self.outcomes[row.outcome] += 1
         if row.outcome == "lost":
             self.lost_in_a_row[plan] += 1
-            self.queue.append(plan)
+            if not known.failed:
+                self.queue.append(plan)
             return
+        self.fingerprints[row.rung] = row.fingerprint
         self.lost_in_a_row.pop(plan, None)
         self.steps[row.rung] += self.rungs[row.rung].train_steps
         if row.value is None:

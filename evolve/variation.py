@@ -84,6 +84,8 @@ class VariationWorker:
     def __init__(self, run_rng_seed: int) -> None:
         self._run_rng_seed = run_rng_seed
         self._deadline: float | None = None
+        self._variation: Variation | None = None
+        self._retried = False
         self._start()
 
     @property
@@ -99,8 +101,9 @@ class VariationWorker:
         assert not self.busy, "one variation at a time"
         if not self._process.is_alive():  # it died while idle: no fault of this source
             self._restart()
-        self._connection.send(variation)
+        self._variation, self._retried = variation, False
         self._deadline = time.monotonic() + WALL_SECONDS
+        self._connection.send(variation)
 
     def take(self) -> Varied | None:
         """The result of the variation under way, or None while there is none yet."""
@@ -112,12 +115,20 @@ class VariationWorker:
                 self._deadline = None
                 return varied
         except (EOFError, ConnectionError):
-            self._restart()
-            return Varied(None, reason="the operator's process died on this source")
+            return self._again("died on this source")
         if time.monotonic() > self._deadline:
-            self._restart()
-            return Varied(None, reason=f"the operator took more than {WALL_SECONDS:.0f} s on this source")
+            return self._again(f"took more than {WALL_SECONDS:.0f} s on this source")
         return None
+
+    def _again(self, what: str) -> Varied | None:
+        """Try once more in a fresh process: the first failure may have been the machine's fault."""
+        variation, first = self._variation, not self._retried
+        self._restart()
+        if first and variation is not None:
+            self.submit(variation)
+            self._retried = True
+            return None
+        return Varied(None, reason=f"the operator's process {what}, twice")
 
     def close(self) -> None:
         """End the process."""
@@ -147,7 +158,8 @@ class VariationWorker:
 
 
 def _serve(connection: Connection, run_rng_seed: int, parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine decides what Ctrl-C means
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the engine decides what Ctrl-C means
     _die_with(parent)
     while True:
         try:

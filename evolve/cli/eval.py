@@ -39,7 +39,7 @@ def command(
 
     Exit code 0 when every trial finished, 1 when one did not.
     """
-    from evaluator.pool import Evaluator
+    from evaluator.pool import Evaluator, EvaluatorError
     from evaluator.records import Outcome, Trial, TrialRequest
     from evolve.genomes import read
     from evolve.views.numbers import value
@@ -48,17 +48,22 @@ def command(
     chosen = load_task(task, text.resolve() if text else None)
     seeds = tuple(dict.fromkeys(rng_seeds)) or (0,)
     found: dict[int, Trial] = {}
-    with Evaluator(chosen, min(jobs, len(seeds))) as evaluator:
-        for seed in seeds:
-            evaluator.submit(TrialRequest(genome.digest, genome.source, chosen.rung(rung), seed))
-        while len(found) < len(seeds):
-            for _, trial in evaluator.wait():
-                found[trial.rng_seed] = trial
-                if not as_json:
-                    text_ = value(trial.value) if trial.value is not None else f"{trial.outcome}: {trial.reason}"
-                    click.echo(f"{genome.name} {rung} rng_seed {trial.rng_seed}: {text_} ({trial.wall_seconds:.1f} s)")
-                    if trial.value is None and trial.stderr:
-                        click.echo(trial.stderr.rstrip(), err=True)
+    try:
+        with Evaluator(chosen, min(jobs, len(seeds))) as evaluator:
+            for seed in seeds:
+                evaluator.submit(TrialRequest(genome.digest, genome.source, chosen.rung(rung), seed))
+            while len(found) < len(seeds):
+                for _, trial in evaluator.wait():
+                    found[trial.rng_seed] = trial
+                    if not as_json:
+                        text_ = value(trial.value) if trial.value is not None else f"{trial.outcome}: {trial.reason}"
+                        click.echo(
+                            f"{genome.name} {rung} rng_seed {trial.rng_seed}: {text_} ({trial.wall_seconds:.1f} s)"
+                        )
+                        if trial.value is None and trial.stderr:
+                            click.echo(trial.stderr.rstrip(), err=True)
+    except EvaluatorError as error:
+        raise click.ClickException(str(error)) from error
     if as_json:
         print_json([asdict(found[seed]) for seed in seeds])
     if any(trial.outcome is not Outcome.FINISHED for trial in found.values()):

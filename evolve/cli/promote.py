@@ -31,7 +31,7 @@ def command(program: str, jobs: int, folder: Path | None, as_json: bool) -> None
     """
     from dataclasses import asdict
 
-    from evaluator.pool import Evaluator
+    from evaluator.pool import Evaluator, EvaluatorError
     from evolve.config import Config
     from evolve.promotion import PromotionError, carry_out, lines, plan
     from evolve.run import find_run
@@ -62,6 +62,8 @@ def command(program: str, jobs: int, folder: Path | None, as_json: bool) -> None
                 carry_out(store, promotion, rung, evaluator, tell)
         except PromotionError as error:
             raise click.UsageError(str(error)) from error
+        except EvaluatorError as error:
+            raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
             click.echo(f"stopped; go on with: evolve promote {program} --run {run.folder}", err=True)
             raise SystemExit(130) from None

@@ -24,10 +24,10 @@ def command(
 ) -> None:
     """Go on with a run that was stopped or killed.
 
-    Budgets are totals over the whole run: --budget-births 200 goes on until the run has 200. Without one, five minutes
-    of running time, or five more when those are over.
+    Budgets are totals over the whole run: --budget-births 200 goes on until the run has 200. Without one, the budget
+    that the run was started with, or five more minutes when that is spent.
     """
-    from evolve.budget import DEFAULT_SECONDS, Budget
+    from evolve.budget import DEFAULT_SECONDS, Budget, Spent
     from evolve.config import Config
     from evolve.run import find_run
     from population.store import Store
@@ -35,10 +35,16 @@ def command(
     run = find_run(folder)
     with run.lock():
         with Store.open(run.database, write=True) as store:
-            elapsed = store.last_elapsed()
+            summary = store.summary()
             config = Config.from_dict(store.run)
+            budget = Budget(**store.run.get("budget", {}))
         task = load_task(config.task, Path(config.text) if config.text else None)
-        budget = Budget.of(budget_time, budget_births, budget_trials)
-        if (budget_time, budget_births, budget_trials) == (None, None, None) and elapsed >= DEFAULT_SECONDS:
-            budget = Budget(seconds=elapsed + DEFAULT_SECONDS)
+        spent = Spent(summary.elapsed, summary.births, summary.trials)
+        if (budget_time, budget_births, budget_trials) != (None, None, None):
+            budget = Budget(budget_time, budget_births, budget_trials)
+            if not budget.allows_birth(spent):
+                click.echo("this budget is spent already: budgets are totals over the whole run")
+        elif not budget.allows_birth(spent):
+            budget = Budget(seconds=spent.seconds + DEFAULT_SECONDS)
+            click.echo("the run's budget is spent: five more minutes")
         go(run, task, budget, jobs, quiet)

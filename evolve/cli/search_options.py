@@ -90,4 +90,5 @@ def go(run: Run, task: Task, budget: Budget, jobs: int, quiet: bool) -> None:
     if gain is not None:
         click.echo(f"gain: {value(gain.mean)} nats/token {interval(gain.low, gain.high)}")
     if best is not None:
-        click.echo(f"next: evolve show {best.id}; evolve lineage {best.id}; evolve promote {best.id}")
+        verbs = ("show", "lineage", "promote")
+        click.echo("next: " + "; ".join(f"evolve {verb} {best.id} --run {run.folder}" for verb in verbs))

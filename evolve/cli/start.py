@@ -93,6 +93,6 @@ def command(
     config = Config(task, str(text) if text else None, islands, rng_seed, pressure, names)
     run = new_run(folder)
     with run.lock():
-        create(run, config, problem, seeds)
+        create(run, config, seeds, budget)
         click.echo(f"run {run.folder}: {len(seeds)} seed programs, {islands} islands, {jobs} trials at once")
         go(run, problem, budget, jobs, quiet)

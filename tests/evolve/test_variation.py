@@ -62,10 +62,18 @@ def test_a_process_killed_while_idle_is_replaced(worker):
     assert wait_for(worker).child is not None
 
 
-def test_a_process_that_dies_at_work_is_replaced_and_the_attempt_has_a_reason(worker):
+def test_a_process_that_dies_at_work_is_tried_again(worker):
     os.kill(worker._process.pid, signal.SIGSTOP)
     worker.submit(PERTURB)
     os.kill(worker._process.pid, signal.SIGKILL)
-    assert wait_for(worker).reason == "the operator's process died on this source"
-    worker.submit(PERTURB)
     assert wait_for(worker).child is not None
+
+
+def test_a_source_that_kills_twice_is_given_up_with_a_reason(worker):
+    worker.submit(PERTURB)
+    for _ in range(2):
+        os.kill(worker._process.pid, signal.SIGKILL)
+        worker._process.join()
+        varied = worker.take()
+    assert varied is not None
+    assert varied.reason == "the operator's process died on this source, twice"
