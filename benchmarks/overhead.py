@@ -105,7 +105,8 @@ def overhead(programs: int) -> dict[str, float]:
         state = replay(store, config, rungs)
         replayed = time.perf_counter() - began
         budget = Budget(births=state.births + BIRTHS)
-        engine = Engine(store, state, SimulatedRunner(value=lambda source: 2.5), Instant(), Inbox(folder / "inbox"), budget, Silent())
+        runner = SimulatedRunner(value=lambda source: 2.5)
+        engine = Engine(store, state, runner, Instant(), Inbox(folder / "inbox"), budget, Silent())
         began = time.process_time()
         engine.run()
         spent = time.process_time() - began

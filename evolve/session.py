@@ -66,8 +66,8 @@ def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView) 
             if name in rungs and evaluator.fingerprint(rungs[name]) != known:
                 raise RunError(
                     f"{run.folder} was begun under other conditions (another torch, Python, text or device): its "
-                    f"values on rung {name} cannot be compared with new ones. Go on where it began, or start a new run, "
-                    "with --from and the sources of its best programs (`evolve show ID --source`)"
+                    f"values on rung {name} cannot be compared with new ones. Go on where it began, or start a new "
+                    "run with --from and the sources of its best programs (`evolve show ID --source`)"
                 )
         engine = Engine(store, state, evaluator, worker, Inbox(run.inbox), budget, view)
         engine.seed(NamedGenome(**genome) for genome in store.run["seed_programs"])
