@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import warnings
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -80,10 +79,9 @@ def digest(source: str) -> str:
     Raises:
         GenomeError: As `parse`.
     """
-    form = hashlib.sha256()
-    for part in _canonical(parse(source)):
-        form.update(part.encode("utf-8", "surrogatepass"))
-    return form.hexdigest()[:_DIGEST_CHARACTERS]
+    form: list[str] = []
+    _write(parse(source), form)
+    return hashlib.sha256("".join(form).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARACTERS]
 
 
 def _check_text(source: str) -> None:
@@ -108,47 +106,45 @@ def _depth(tree: ast.AST) -> int:
     return depth
 
 
-def _canonical(value: object) -> Iterator[str]:
-    """The canonical form, piece by piece: fields labelled, empty ones left out, string lengths given."""
-    match value:
-        case ast.JoinedStr():
-            yield from _f_string(value)
-        case ast.Constant():
-            yield from _constant(value.value)
-        case ast.AST():
-            yield f"({type(value).__name__}"
-            for name in sorted(value._fields):
-                field = getattr(value, name, None)
-                if name == "level" and field == 0:
-                    field = None
-                if name == "body" and isinstance(field, list):
-                    field = [line for line in field if not _says_nothing(line)]
-                if name not in _NO_MEANING and field is not None and field != []:
-                    yield f" {name}="
-                    yield from _canonical(field)
-            yield ")"
-        case list():
-            yield "["
-            for item in value:
-                yield from _canonical(item)
-                yield ","
-            yield "]"
-        case _:
-            yield from _constant(value)
+def _write(value: object, out: list[str]) -> None:
+    """Append the canonical form: fields labelled, empty ones left out, string lengths given."""
+    if isinstance(value, ast.JoinedStr):
+        _write_f_string(value, out)
+    elif isinstance(value, ast.Constant):
+        out.append(_constant(value.value))
+    elif isinstance(value, ast.AST):
+        out.append(f"({type(value).__name__}")
+        for name in sorted(value._fields):
+            field = getattr(value, name, None)
+            if name == "level" and field == 0:
+                field = None
+            if name == "body" and isinstance(field, list):
+                field = [line for line in field if not _says_nothing(line)]
+            if name not in _NO_MEANING and field is not None and field != []:
+                out.append(f" {name}=")
+                _write(field, out)
+        out.append(")")
+    elif isinstance(value, list):
+        out.append("[")
+        for item in value:
+            _write(item, out)
+            out.append(",")
+        out.append("]")
+    else:
+        out.append(_constant(value))
 
 
-def _constant(value: object) -> Iterator[str]:
+def _constant(value: object) -> str:
     """A constant with its type; the repr of int, float, complex and bytes is the same on every Python."""
     if isinstance(value, str):
-        yield f"str{len(value)}:{value}"
-    elif isinstance(value, int) and not isinstance(value, bool):
-        yield f"int:{value:x}"  # in decimal, Python refuses to print very long integers
-    else:
-        yield f"{type(value).__name__}:{value!r}"
+        return f"str{len(value)}:{value}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"int:{value:x}"  # in decimal, Python refuses to print very long integers
+    return f"{type(value).__name__}:{value!r}"
 
 
-def _f_string(node: ast.JoinedStr) -> Iterator[str]:
-    """An f-string; Python versions differ in how they cut its constant text into pieces."""
+def _write_f_string(node: ast.JoinedStr, out: list[str]) -> None:
+    """Append an f-string; Python versions differ in how they cut its constant text into pieces."""
     parts: list[str | ast.expr] = []
     for piece in node.values:
         if isinstance(piece, ast.Constant) and isinstance(piece.value, str):
@@ -159,21 +155,21 @@ def _f_string(node: ast.JoinedStr) -> Iterator[str]:
         else:
             parts.append(piece)
     if all(isinstance(part, str) for part in parts):
-        yield from _constant("".join(part for part in parts if isinstance(part, str)))
+        out.append(_constant("".join(part for part in parts if isinstance(part, str))))
         return
-    yield "(JoinedStr"
+    out.append("(JoinedStr")
     for part in parts:
-        yield " "
+        out.append(" ")
         if isinstance(part, ast.FormattedValue):
-            yield f"({part.conversion} "
-            yield from _canonical(part.value)
+            out.append(f"({part.conversion} ")
+            _write(part.value, out)
             if part.format_spec is not None:
-                yield ":"
-                yield from _canonical(part.format_spec)
-            yield ")"
+                out.append(":")
+                _write(part.format_spec, out)
+            out.append(")")
         else:
-            yield from _canonical(part)
-    yield ")"
+            _write(part, out)
+    out.append(")")
 
 
 def _says_nothing(node: object) -> bool:
