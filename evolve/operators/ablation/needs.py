@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from evolve.operators.ablation.cut import called
 from evolve.operators.pruning.fold import may_go
 from evolve.operators.pruning.keys import dict_entries
-from evolve.operators.pruning.reading import Function, Reading, string
+from evolve.operators.pruning.reading import Function, Reading, is_setdefault, string
 from evolve.operators.pruning.vocabulary import TENSOR_ATTRIBUTES
 
 _LEAVES = (ast.Return, ast.Raise, ast.Break, ast.Continue, ast.Yield, ast.YieldFrom)
@@ -101,34 +101,46 @@ class Needs:
 
     def _keeps_entries(self, gone: set[ast.AST]) -> bool:
         lost, kept = set(self._written(gone, True)), set(self._written(gone, False))
+        losers = {key for _, key in lost - kept}
+        kept_keys = {key for _, key in kept}
         dynamic = any(isinstance(n, ast.Subscript) and self._is_dynamic_store(n) for n in gone)
         for node in self._reading.nodes:
-            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and node not in gone:
-                key = string(node.slice)
-                if key is None or key in kept or not (key in lost or dynamic):
-                    continue
-                if not self._is_asked_for(node, key):
-                    return False
+            name = string(node.slice) if isinstance(node, ast.Subscript) else None
+            if name is None or node in gone or not isinstance(getattr(node, "ctx", None), ast.Load):
+                continue
+            served = (self._owner(node), name) in kept
+            missing = name in losers or (dynamic and name not in kept_keys)
+            if missing and not served and not self._is_asked_for(node, name):
+                return False
         return True
+
+    def _owner(self, node: ast.AST) -> ast.AST:
+        """The outermost class or function around a node: dicts with one key in two classes are two dicts."""
+        outer = node
+        for around in self._around(node):
+            outer = around if isinstance(around, Function | ast.ClassDef) else outer
+        return outer if isinstance(outer, Function | ast.ClassDef) else self._reading.tree
 
     def _is_dynamic_store(self, node: ast.Subscript) -> bool:
         is_state = isinstance(node.value, ast.Name) and "state" in node.value.id
         return isinstance(node.ctx, ast.Store) and string(node.slice) is None and is_state
 
-    def _written(self, gone: set[ast.AST], inside: bool) -> Iterator[str]:
-        """Keys that are written in the region, or in the rest."""
+    def _written(self, gone: set[ast.AST], inside: bool) -> Iterator[tuple[ast.AST, str]]:
+        """Keys that are written in the region, or in the rest, each with the class or function that does it."""
         for node in self._reading.nodes:
-            if (node in gone) is not inside:
-                continue
-            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-                if not isinstance(self._reading.parent[node], ast.AugAssign):
-                    yield string(node.slice) or ""
-            elif isinstance(node, ast.Dict | ast.Call):
-                yield from (entry.key for entry in dict_entries(self._reading, node) or [])
-                if isinstance(node, ast.Call):
-                    yield from (k.arg for k in node.keywords if k.arg)
-                    if isinstance(node.func, ast.Attribute) and node.func.attr == "setdefault" and node.args:
-                        yield string(node.args[0]) or ""
+            if (node in gone) is inside:
+                yield from ((self._owner(node), key) for key in self._keys_written(node))
+
+    def _keys_written(self, node: ast.AST) -> Iterator[str]:
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            if not isinstance(self._reading.parent[node], ast.AugAssign):
+                yield string(node.slice) or ""
+        elif isinstance(node, ast.Dict | ast.Call):
+            yield from (entry.key for entry in dict_entries(self._reading, node) or [])
+            if isinstance(node, ast.Call):
+                yield from (k.arg for k in node.keywords if k.arg)
+            if is_setdefault(node):
+                yield string(node.args[0]) or ""
 
     def _is_asked_for(self, node: ast.AST, key: str) -> bool:
         """Whether a read stands behind a test that the key is there."""

@@ -14,6 +14,7 @@ from evolve.operators.ablation.cut import (
     is_guard,
     iterates,
     mentions_lr,
+    named,
     place,
     sets_units,
     short,
@@ -92,6 +93,8 @@ def _may_stand_alone(reading: Reading, values: Values, node: ast.BinOp, kept: as
         return False
     if isinstance(node.op, ast.Pow):
         return kinds == (Value.NUMBER, Value.NUMBER)
+    if isinstance(node.op, ast.Div) and any("eps" in name.lower() for name in named(gone)):
+        return False  # a running root mean square: without it the learning rate is of another order
     return _is_literal(gone) or not is_guard(gone)
 
 
