@@ -45,6 +45,10 @@ _ORDER: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
 }
 
 
+_FLAGS = frozenset({"nesterov", "maximize", "amsgrad"})
+"""Entries that torch's own optimizers read as well, and never write."""
+
+
 class Constants:
     """Evaluates what a genome's literals decide."""
 
@@ -172,7 +176,8 @@ class Constants:
 
     def _entries(self, name: str) -> list[ast.expr] | None:
         """All values under a key that is only ever given in dicts with literal keys, and never tested for."""
-        if not name or self._keys.hidden_readers or name in TORCH_GROUP_KEYS - {"nesterov", "maximize", "amsgrad"}:
+        hidden = self._keys.hidden_readers or self._keys.may_be_built(name)
+        if not name or hidden or name in TORCH_GROUP_KEYS - _FLAGS:
             return None
         found = []
         for node in self._reading.nodes:

@@ -6,6 +6,7 @@ A key is one thing for the whole genome, whatever the dict: two dicts that share
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -100,6 +101,7 @@ class Keys:
         self._reading = reading
         self._explained = explained
         self.pinned: set[str] = set()
+        self._built: list[re.Pattern[str]] = []
         self._keyed = self._keyed_names()
         for node in reading.nodes:  # `for side in "LR"` names the keys "L" and "R"
             self.pinned.update(_walked_characters(reading, node))
@@ -260,13 +262,27 @@ class Keys:
                 return not all(self._pins(v) for k, v in zip(node.keys, node.values, strict=True) if k is None)
             case ast.Attribute(attr="defaults" | "state_dict" | "load_state_dict", ctx=ast.Load()):
                 return True
-            case ast.JoinedStr():
-                return not isinstance(reading.statement(node), ast.Raise | ast.Assert)
-            case ast.BinOp(left=left, right=right):
-                is_text = string(left) is not None or string(right) is not None
-                return is_text and not isinstance(reading.statement(node), ast.Raise | ast.Assert)
+            case ast.JoinedStr() | ast.BinOp() if not isinstance(reading.statement(node), ast.Raise | ast.Assert):
+                return not self._notes_built(node)
             case _:
                 return False
+
+    def _notes_built(self, node: ast.JoinedStr | ast.BinOp) -> bool:
+        """Note which keys a string made from others may be: those with its literal parts; False if it has none."""
+        if isinstance(node, ast.JoinedStr):
+            parts = [string(part) for part in node.values]
+        else:
+            parts = [string(node.left), string(node.right)]
+            if parts == [None, None]:
+                return True  # arithmetic
+            if not isinstance(node.op, ast.Add):
+                return False
+        self._built.append(re.compile("".join(".*" if part is None else re.escape(part) for part in parts), re.DOTALL))
+        return any(parts)
+
+    def may_be_built(self, key: str) -> bool:
+        """Whether a string that is put together somewhere may be this key."""
+        return any(pattern.fullmatch(key) for pattern in self._built)
 
     def _has_no_literal_keys(self, receiver: ast.expr) -> bool:
         """Whether a dict that is walked through has no keys that are written as literals."""

@@ -66,7 +66,8 @@ class Liveness:
             changed = changed or self._pin_first_states()
 
     def _is_live(self, view: frozenset[Resource]) -> bool:
-        if self._keys.hidden_readers and any(isinstance(r, tuple) and r[0] == "key" for r in view):
+        keys = [resource[1] for resource in view if isinstance(resource, tuple) and resource[0] == "key"]
+        if keys and (self._keys.hidden_readers or any(self._keys.may_be_built(name) for name in keys)):
             return True
         return not self._live.isdisjoint(view)
 

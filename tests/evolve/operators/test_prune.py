@@ -288,6 +288,32 @@ def test_entries_that_torch_or_a_hidden_reader_may_read_are_kept() -> None:
     )
 
 
+def test_entries_whose_keys_are_put_together_are_kept_and_no_others() -> None:
+    before = """
+        import torch
+
+
+        class Sides(torch.optim.Optimizer):
+            def __init__(self, params):
+                super().__init__(params, dict(lr=0.1))
+
+            @torch.no_grad()
+            def step(self):
+                for p in self.param_groups[0]["params"]:
+                    state = self.state[p]
+                    state["left_sum"], state["R"] = p.grad.sum(), p.grad.mean()
+                    state["left_mean"] = p.grad.mean()
+                    total = sum(state[f"{side}_sum"] for side in ("left",))
+                    p.sub_(total + sum(state[side] for side in "R"))
+
+
+        def recipe(model, train_steps):
+            return dict(optimizers=[Sides(model.parameters())])
+        """
+    after = before.replace('                    state["left_mean"] = p.grad.mean()\n', "").replace("lr=0.1", "")
+    check(before, after)
+
+
 def test_a_state_whose_emptiness_decides_about_more_keeps_an_entry() -> None:
     check(
         """
