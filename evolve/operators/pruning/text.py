@@ -112,7 +112,7 @@ class Text:
                 run += 1
             edits.append(self._cut(body, indices[0], indices[run - 1]))
             indices = indices[run:]
-        return edits
+        return _joined(edits)
 
     def _follows(self, body: Sequence[ast.stmt], index: int) -> bool:
         """Whether nothing that stays stands between a statement and the one before, and it has its lines to itself."""
@@ -128,10 +128,10 @@ class Text:
         """Cut a run of statements that stand one below the other."""
         start, end = self.span(body[index])[0], self.span(body[last_index])[1]
         first, last = self.line_of(start), self.line_of(end - 1)
-        if index and self.line_of(self.span(body[index - 1])[1] - 1) == first:
-            return Edit(self.span(body[index - 1])[1], end)
         if last_index + 1 < len(body) and self.line_of(self.span(body[last_index + 1])[0]) == last:
             return Edit(start, self.span(body[last_index + 1])[0])
+        if index and self.line_of(self.span(body[index - 1])[1] - 1) == first:
+            return Edit(self.span(body[index - 1])[1], end)
         if self.source[self._starts[first] : start].strip():
             return Edit(start, end, "pass")  # a block on the line of its header
         first = self._first_comment(first)
@@ -243,22 +243,23 @@ class Text:
         bounds = self._bounds(opening, spans, closing)
         if len(gone) == len(spans):
             return [Edit(opening + 1, closing)]
-        edits: list[Edit] = []
         last_kept = max(set(range(len(spans))) - set(gone))
-        for index in gone:
-            start, stop = bounds[index]
-            following = bounds[index + 1][0] if index + 1 < len(spans) else closing
-            line_start = self._starts[self.line_of(start)]
-            line_end = self._starts[self.line_of(stop) + 1] - 1
-            rest = self.source[stop:line_end].lstrip(" ,")
-            alone = not self.source[line_start:start].strip() and line_end < following
-            if alone and (not rest or rest.startswith("#")):
-                edits.append(Edit(line_start, line_end + 1))
-            elif index < last_kept:
-                edits.append(Edit(start, following))
-            else:
-                edits.append(Edit(bounds[index - 1][1], stop))
-        return edits
+        inside, tail = [i for i in gone if i < last_kept], [i for i in gone if i > last_kept]
+        lines = {i: self._own_lines(bounds[i], bounds[i + 1][0] if i + 1 < len(spans) else closing) for i in gone}
+        edits = [lines[i] or Edit(bounds[i][0], bounds[i + 1][0]) for i in inside]
+        whole = [line for i in tail if (line := lines[i]) is not None]
+        if len(whole) == len(tail):
+            return _joined([*edits, *whole])
+        return _joined([*edits, Edit(bounds[last_kept][1], bounds[tail[-1]][1])])
+
+    def _own_lines(self, bounds: tuple[int, int], following: int) -> Edit | None:
+        """The cut of whole lines, if a member has them to itself."""
+        start, stop = bounds
+        line_start = self._starts[self.line_of(start)]
+        line_end = self._starts[self.line_of(stop) + 1] - 1
+        rest = self.source[stop:line_end].lstrip(" ,")
+        alone = not self.source[line_start:start].strip() and line_end < following
+        return Edit(line_start, line_end + 1) if alone and (not rest or rest.startswith("#")) else None
 
     def _bounds(self, opening: int, spans: Sequence[tuple[int, int]], closing: int) -> list[tuple[int, int]]:
         """Span of each member with its own parentheses and stars, the comma after it not included."""
@@ -324,6 +325,17 @@ class Text:
                 position = self.source.index("\n", position)
             position += 1
         return position
+
+
+def _joined(cuts: Sequence[Edit]) -> list[Edit]:
+    """Cuts that overlap, as one."""
+    joined: list[Edit] = []
+    for cut in sorted(cuts):
+        if joined and cut.start < joined[-1].end and not cut.text:
+            joined[-1] = Edit(joined[-1].start, max(joined[-1].end, cut.end))
+        else:
+            joined.append(cut)
+    return joined
 
 
 def is_banner(line: str) -> bool:

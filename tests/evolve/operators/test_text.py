@@ -42,7 +42,7 @@ def test_members_go_with_their_commas_parentheses_and_comments(source: str, gone
     assert without(source, *gone) == after
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_what_stays_of_a_call_is_what_was_written(data: st.DataObject) -> None:
     parts = data.draw(
@@ -75,6 +75,41 @@ def test_statements_go_with_their_lines_and_comments(source: str, gone: list[int
     body = ast.parse(source).body
     text = Text(source)
     assert text.edited(text.without(body, [body[i] for i in gone])) == after
+
+
+STATEMENTS = [
+    "a = 1",
+    "b = (\n{0}    2,  # two\n{0})",
+    "if c: d = 3",
+    "if c:\n{0}    d = 3\n{0}    # last\n{0}else:\n{0}    e = 4",
+    "@deco(\n{0}    1)\n{0}def f(): pass",
+    'g = """\ntext\n"""',
+]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_what_stays_of_a_block_is_what_was_written(data: st.DataObject) -> None:
+    indent = data.draw(st.sampled_from(["", "    "]))
+    parts = data.draw(st.lists(st.sampled_from(STATEMENTS), min_size=1, max_size=5))
+    source, simple = "", False
+    for part in parts:
+        gaps = ["\n", "\n\n\n", f"\n{indent}# note\n", f"  # end\n\n{indent}# =====\n"]
+        gap = data.draw(st.sampled_from(["; ", *gaps] if simple and part == "a = 1" else gaps)) if source else ""
+        source += gap + ("" if gap == "; " else indent) + part.format(indent)
+        simple = part == "a = 1"
+    source = ("for _ in x:\n" if indent else "") + source + "\n"
+
+    def block(text: str) -> list[ast.stmt]:
+        tree = ast.parse(text)
+        return tree.body[0].body if indent else tree.body  # type: ignore[attr-defined,no-any-return]
+
+    body = block(source)
+    gone = data.draw(st.lists(st.sampled_from(body), unique_by=id))
+    kept = [ast.dump(statement) for statement in body if statement not in gone]
+    text = Text(source)
+    left = block(text.edited(text.without(body, gone)))
+    assert [ast.dump(statement) for statement in left] == (kept or [ast.dump(ast.Pass())])
 
 
 def test_a_block_moves_left_but_not_the_inside_of_its_strings() -> None:
