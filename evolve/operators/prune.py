@@ -6,6 +6,7 @@ assumed (that the genome runs, and that nobody but torch and the trainer looks i
 
 from __future__ import annotations
 
+import ast
 import random
 from collections.abc import Sequence
 from functools import lru_cache
@@ -43,6 +44,10 @@ def pruned(source: str) -> str:
     return source
 
 
+_SHOWN = 5
+"""Names that a note lists."""
+
+
 class Prune:
     """The operator; one variation removes all that can be removed."""
 
@@ -58,5 +63,29 @@ class Prune:
         source = pruned(sources[0])
         if source == sources[0]:
             raise NoVariationError("prune: every part of this genome may matter; there is nothing to remove")
-        lines = sources[0].count("\n") - source.count("\n")
-        return Child(source, component="dead code", note=f"pruned code that changes nothing ({lines} lines)")
+        names = gone(sources[0], source)
+        listed = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+        what = f"without {listed}" if names else "without branches and statements that change nothing"
+        return Child(source, component=names[0] if names else "dead code", note=f"pruned: {what}; nothing else changes")
+
+
+def gone(before: str, after: str) -> list[str]:
+    """Names of variables, arguments, functions, classes, attributes and entries that one text has and another lacks."""
+    kept = set(_names(after))
+    return [name for name in dict.fromkeys(_names(before)) if name not in kept]
+
+
+def _names(source: str) -> list[str]:
+    reading = Reading(source)
+    found = []
+    for node in reading.nodes:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name) | ast.keyword(arg=str(name)):
+                found.append(name)
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                found.append(name)
+            case ast.Subscript(slice=ast.Constant(value=str(name)), ctx=ast.Store()):
+                found.append(name)
+            case ast.alias(name=name, asname=asname):
+                found.append(asname or name)
+    return found

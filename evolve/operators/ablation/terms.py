@@ -84,7 +84,12 @@ def _replaced(reading: Reading, values: Values, node: ast.BinOp, kept: ast.expr,
 
 
 def _may_stand_alone(reading: Reading, values: Values, node: ast.BinOp, kept: ast.expr, gone: ast.expr) -> bool:
-    if mentions_lr(gone) or sets_units(reading, gone) or (_is_literal(kept) and not isinstance(node.op, ast.Sub)):
+    if (
+        _may_be_negative(reading, gone)
+        or mentions_lr(gone)
+        or sets_units(reading, gone)
+        or (_is_literal(kept) and not isinstance(node.op, ast.Sub))
+    ):
         return False
     if isinstance(node.op, ast.Add | ast.Sub) and _is_literal(gone):
         return False  # `step + 1`, `norm + 1e-7`: guards against zero
@@ -96,6 +101,11 @@ def _may_stand_alone(reading: Reading, values: Values, node: ast.BinOp, kept: as
     if isinstance(node.op, ast.Div) and any("eps" in name.lower() for name in named(gone)):
         return False  # a running root mean square: without it the learning rate is of another order
     return _is_literal(gone) or not is_guard(gone)
+
+
+def _may_be_negative(reading: Reading, node: ast.expr) -> bool:
+    """Whether a number's sign, which would go with it, is likely to be the other one: logarithms of fractions."""
+    return any(isinstance(n, ast.Call) and reading.path(n.func) == "math.log" for n in ast.walk(node))
 
 
 def _is_literal(node: ast.expr) -> bool:

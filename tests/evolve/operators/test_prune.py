@@ -58,9 +58,11 @@ def test_barnacles_and_their_removal_leave_every_bit_of_the_trajectory(name: str
     assert trajectory(pruned(grown)) == trajectory_of(name)
 
 
-def test_the_note_says_how_much_went() -> None:
-    child = Prune().vary([BARNACLES["unused_class"](PROGRAMS["lion"], 0)], random.Random(0), [])
-    assert child.note == "pruned code that changes nothing (5 lines)"
+def test_the_note_says_what_went() -> None:
+    grown = BARNACLES["unused_functions"](BARNACLES["unread_state"](PROGRAMS["lion"], 0), 1)
+    child = Prune().vary([grown], random.Random(0), [])
+    assert child.component == "member_0"
+    assert child.note == "pruned: without member_0, held_0, ghost_0, odd_1, x and 1 more; nothing else changes"
     assert child.moves == ()
 
 
