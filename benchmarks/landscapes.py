@@ -2,9 +2,9 @@
 
 A program's true value is the expectation of its trials over rng_seeds, outliers and failures aside
 (they contaminate a value, they are not part of it). The typical noise sd is 0.01 everywhere, while the
-values' sizes differ 300-fold, so that the estimator's first guess of the noise is worth nothing. On every landscape most changes are worse, the noise differs
-threefold between programs, some trials are outliers, and some rng_seeds fail. `HELD_OUT` landscapes
-were not looked at while the estimator was being built.
+values' sizes differ 300-fold, so that the estimator's first guess of the noise is worth nothing. On every landscape
+most changes are worse, the noise differs threefold between programs, some trials are outliers, and some rng_seeds
+fail. `HELD_OUT` landscapes were not looked at while the estimator was being built.
 """
 
 from __future__ import annotations
