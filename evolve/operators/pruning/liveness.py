@@ -11,7 +11,7 @@ import ast
 from collections.abc import Sequence
 
 from evolve.operators.pruning.calls import Known, keys_of, known_functions
-from evolve.operators.pruning.emptiness import keys_written, tested_for_emptiness
+from evolve.operators.pruning.emptiness import keys_to_pin
 from evolve.operators.pruning.holders import Resource, attribute, is_own, key
 from evolve.operators.pruning.keys import dict_entries
 from evolve.operators.pruning.observers import Observers
@@ -63,7 +63,7 @@ class Liveness:
                 if not unit.awake and all(self._is_live(view) for view in unit.views):
                     self._wake(unit)
                     changed = True
-            changed = changed or self._pin_first_states()
+            changed = changed or self._pin_states()
 
     def _is_live(self, view: frozenset[Resource]) -> bool:
         keys = [resource[1] for resource in view if isinstance(resource, tuple) and resource[0] == "key"]
@@ -326,16 +326,10 @@ class Liveness:
             if not sleeps:
                 self._live.add(resource)
 
-    # States that are tested for being empty
-
-    def _pin_first_states(self) -> bool:
-        """Keep one write to a state where its being empty decides about more than its own entries."""
-        for unit in self.units:
-            if not unit.awake or not isinstance(unit.node, ast.If):
-                continue
-            for subject in tested_for_emptiness(unit.node.test):
-                written = [k for s in unit.node.body for k in keys_written(self._reading, s, subject)]
-                if written and not any(key(k) in self._live for k in written):
-                    self._live.add(key(written[0]))
-                    return True
-        return False
+    def _pin_states(self) -> bool:
+        """Keep what decides whether a state is empty where that decides about more than its own entries."""
+        tests = [unit.node for unit in self.units if unit.awake and isinstance(unit.node, ast.If)]
+        asleep = [unit.node for unit in self.units if not unit.awake and isinstance(unit.node, ast.stmt)]
+        names = keys_to_pin(self._reading, tests, asleep, lambda name: key(name) in self._live)
+        self._live.update(key(name) for name in names)
+        return bool(names)

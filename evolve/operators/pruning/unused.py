@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 
 from evolve.operators.pruning.cuts import without_members, without_statements
 from evolve.operators.pruning.liveness import Liveness
@@ -13,21 +14,30 @@ from evolve.operators.pruning.units import Unit
 
 def unused(reading: Reading) -> list[Edit]:
     """Edits that remove everything whose absence cannot be observed."""
-    dead = Liveness(reading).dead()
     members: dict[ast.AST, list[Unit]] = {}
-    statements: dict[ast.stmt, None] = {}
-    for unit in dead:
+    statements: dict[ast.AST, None] = {}
+    for unit in Liveness(reading).dead():
         if unit.owner is not None:
             members.setdefault(unit.owner, []).append(unit)
         elif isinstance(unit.node, ast.stmt):
             statements[unit.node] = None
-    edits: list[Edit] = []
     for owner, units in members.items():
         if isinstance(owner, ast.stmt) and len(units) == _size(owner):
             statements[owner] = None
-        else:
+    outermost = [s for s in statements if isinstance(s, ast.stmt) and not _is_inside(reading, s, statements)]
+    edits = without_statements(reading, outermost)
+    for owner, units in members.items():
+        if owner not in statements and not _is_inside(reading, owner, statements):
             edits += without_members(reading, owner, [u.node for u in units], [u.name for u in units])
-    return edits + without_statements(reading, list(statements))
+    return edits
+
+
+def _is_inside(reading: Reading, node: ast.AST, statements: Collection[ast.AST]) -> bool:
+    """Whether a node goes with a statement around it."""
+    around = reading.parent.get(node)
+    while around is not None and around not in statements:
+        around = reading.parent.get(around)
+    return around is not None
 
 
 def _size(owner: ast.stmt) -> int:

@@ -5,6 +5,7 @@ Each barnacle is an insertion at a place that every seed program has; none chang
 
 from __future__ import annotations
 
+import ast
 import random
 import re
 from collections.abc import Callable
@@ -70,17 +71,21 @@ def unread_attribute(source: str, n: int) -> str:
 
 
 def unread_state(source: str, n: int) -> str:
-    def body(m: re.Match[str]) -> str:
-        deeper = m[1] + "    "
-        return (
-            m[0] + f'{deeper}for member_{n} in group["params"]:\n'
-            f"{deeper}    held_{n} = self.state[member_{n}]\n"
-            f'{deeper}    if "ghost_{n}" not in held_{n}:\n'
-            f'{deeper}        held_{n}["ghost_{n}"] = torch.zeros_like(member_{n})\n'
-            f'{deeper}    held_{n}["ghost_{n}"].mul_(0.9).add_(member_{n}.grad, alpha=0.1)\n'
-        )
-
-    return _STEP_LOOP.sub(body, source, count=1)
+    """State that is filled and averaged after the step, for nobody."""
+    tree = ast.parse(source)
+    steps = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "step"]
+    end = next(node.end_lineno for node in steps if _STEP_LOOP.search(ast.get_source_segment(source, node) or ""))
+    assert end is not None
+    text = (
+        f"        for group in self.param_groups:\n"
+        f'            for member_{n} in group["params"]:\n'
+        f"                held_{n} = self.state[member_{n}]\n"
+        f'                if "ghost_{n}" not in held_{n}:\n'
+        f'                    held_{n}["ghost_{n}"] = torch.zeros_like(member_{n})\n'
+        f'                held_{n}["ghost_{n}"].mul_(0.9).add_(member_{n}.grad, alpha=0.1)\n'
+    )
+    lines = source.splitlines(keepends=True)
+    return "".join([*lines[:end], text, *lines[end:]])
 
 
 def unread_local(source: str, n: int) -> str:

@@ -51,6 +51,11 @@ def test_an_overgrown_program_comes_back_whatever_grows_on_it(name: str, rng_see
     assert pruned(cleaned) == cleaned
 
 
+@pytest.mark.parametrize("barnacle", BARNACLES)
+def test_a_barnacle_does_not_show(barnacle: str) -> None:
+    assert trajectory(BARNACLES[barnacle](PROGRAMS["adamw"], 0)) == trajectory_of("adamw")
+
+
 @pytest.mark.parametrize("name", ["lion", "normuon", "sgd_nesterov", "soap"])
 def test_barnacles_and_their_removal_leave_every_bit_of_the_trajectory(name: str) -> None:
     grown = overgrown(PROGRAMS[name], random.Random(len(name)), 10)
@@ -363,6 +368,32 @@ def test_a_state_whose_emptiness_decides_about_more_keeps_an_entry() -> None:
         def recipe(model, train_steps):
             return dict(optimizers=[Once(model.parameters())])
         """,
+    )
+
+
+def test_a_write_that_keeps_a_state_from_being_empty_stays() -> None:
+    unchanged(
+        """
+        import torch
+
+
+        class Twice(torch.optim.Optimizer):
+            def __init__(self, params):
+                super().__init__(params, dict())
+
+            @torch.no_grad()
+            def step(self):
+                for p in self.param_groups[0]["params"]:
+                    state = self.state[p]
+                    state["touched"] = True
+                    if not state:
+                        state["scale"] = 0.5
+                    p.mul_(state.get("scale", 2.0))
+
+
+        def recipe(model, train_steps):
+            return dict(optimizers=[Twice(model.parameters())])
+        """
     )
 
 
