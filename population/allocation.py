@@ -21,6 +21,13 @@ CHECKED = 4
 """An incumbent with fewer rng_seeds than this is checked first: it was selected for looking good."""
 
 
+LEADERS = 8
+"""How many of the best programs are checked likewise, since births start from them..."""
+
+LEADERS_CHECKED = 2
+"""...up to this many rng_seeds."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A program that might be given another rng_seed.
@@ -56,6 +63,10 @@ def choose(candidates: Sequence[Candidate], birth_gain: float, replicated: float
     incumbent = min(candidates, key=lambda candidate: (candidate.mean, candidate.program))
     if incumbent.n < CHECKED:
         return incumbent.program
+    leaders = sorted(candidates, key=lambda candidate: (candidate.mean, candidate.program))[:LEADERS]
+    for leader in leaders:
+        if leader.n < LEADERS_CHECKED:
+            return leader.program
     gains = replicate_gains(candidates)
     best = max(range(len(candidates)), key=lambda i: (gains[i], -candidates[i].program))
     return candidates[best].program if gains[best] > birth_gain else None

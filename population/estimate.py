@@ -11,20 +11,21 @@ module must not know failures (a failed trial has no number), the store, or why 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from population.effects import PRIOR, effect
-from population.fit import Evidence, refit, started
+from population.fit import Evidence, Fit, first, refit, started
 from population.kinship import Posterior, State, origin
 from population.mixture import Floats, Mixture
-from population.noise import Noise, guess
+from population.noise import Noise
 from population.passengers import against, cloned, swapped
 
 WINDOW = 500
-"""Programs looked at by a refit: the most recent ones with trials."""
+"""Programs looked at by a refit: the most recent ones with trials,"""
+
+FOUNDERS = 100
+"""and those without parents among the first with trials."""
 
 GROWTH = 1.5
 """Refits happen when the number of trials has grown by this factor, so that they cost a constant share."""
@@ -87,23 +88,20 @@ class Estimates:
     """Estimates of all programs on one rung.
 
     Args:
-        noise: Noise parameters to use as they are, with `effects`; by default both are fitted from the run.
-        effects: Weights by operator, as `population.effects.fit` returns them.
+        fit: Parameters to use as they are; by default they are fitted from the run.
     """
 
-    def __init__(self, noise: Noise | None = None, effects: Mapping[str, Floats] | None = None) -> None:
+    def __init__(self, fit: Fit | None = None) -> None:
         self._programs: dict[int, _Program] = {}
         self._tested: list[_Program] = []
         self._stale: list[int] = []
         self._states: dict[int, State] = {}
         self._trials = 0
         self._next_fit = 4
-        self._fitted = noise is None
-        self._noise = noise
-        self._effects = dict(effects or {"": PRIOR})
-        self._known_effects: dict[str, Mixture] = {}
-        self._origin = 0.0
-        self._stretch = 1.0
+        self._given = fit is not None
+        self._fit = fit
+        self._effects: dict[str, Mixture] = {}
+        self._stretch = 1.0 if fit is None else fit.noise.stretch
         self.fits = 0
         """Refits so far. A refit changes every estimate a little and is not reported by `stale`."""
 
@@ -139,16 +137,14 @@ class Estimates:
         if not math.isfinite(value):
             raise ValueError(f"value of program {program} is {value}; only finished trials with finite values count")
         if not self._trials:
-            self._noise = self._noise or guess(value)
-            self._stretch = self._noise.stretch
-            self._origin = value
+            self._use(self._fit or first(value))
         if not entry.trials:
             self._tested.append(entry)
         total, count = entry.trials.get(rng_seed, (0.0, 0))
         entry.trials[rng_seed] = (total + value, count + 1)
         self._trials += 1
         self._mark(entry)
-        if self._fitted and self._trials >= self._next_fit:
+        if not self._given and self._trials >= self._next_fit:
             self._next_fit = math.ceil(GROWTH * self._trials)
             self._refit()
 
@@ -211,17 +207,23 @@ class Estimates:
         Raises:
             ValueError: The rung has no finished trial at all.
         """
-        if self._noise is None:
+        return self.fit().noise
+
+    def fit(self) -> Fit:
+        """All parameters in use.
+
+        Raises:
+            ValueError: The rung has no finished trial at all.
+        """
+        if self._fit is None:
             raise ValueError("no finished trial on this rung yet; noise is known from the first one on")
-        return self._noise
+        return self._fit
 
     def effect(self, operator: str) -> Mixture:
         """Distribution of a child's value minus its parent's for an operator, pooled if it is unknown."""
-        known = self._known_effects.get(operator)
+        known = self._effects.get(operator)
         if known is None:
-            weights = self._effects.get(operator)
-            known = effect(self._effects[""] if weights is None else weights, self.noise().sd)
-            self._known_effects[operator] = known
+            known = self._effects[operator] = self.fit().effect(operator)
         return known
 
     def _find(self, program: int) -> _Program:
@@ -250,10 +252,11 @@ class Estimates:
             stack.extend(node.children)
 
     def _posterior(self, entry: _Program) -> Posterior:
-        noise = self.noise()
+        fit = self.fit()
+        noise = fit.noise
         if entry.parent is None:
-            wide = Mixture(np.ones(1), np.zeros(1), np.array([(0.3 * abs(self._origin) + 100 * noise.sd) ** 2]))
-            return Posterior(origin(self._origin, noise), wide, noise, entry.rng_seeds(), entry.values())
+            above = origin(fit.origin, noise)
+            return Posterior(above, fit.founder(), noise, entry.rng_seeds(), entry.values())
         above = self._state(entry.parent)
         return Posterior(above, self.effect(entry.operator), noise, entry.rng_seeds(), entry.values())
 
@@ -288,27 +291,30 @@ class Estimates:
         low, high = mean - self._stretch * (mean - low), mean + self._stretch * (high - mean)
         return Estimate(mean, math.sqrt(posterior.variance()), low, high, n)
 
-    def _use(self, noise: Noise, effects: dict[str, Floats]) -> None:
+    def _use(self, fit: Fit) -> None:
         """Go on with other parameters: what was computed from the old ones is forgotten."""
-        self._noise, self._effects = noise, effects
-        self._stretch = noise.stretch
+        self._fit = fit
+        self._stretch = fit.noise.stretch
         self._states.clear()
-        self._known_effects.clear()
+        self._effects.clear()
 
     def _refit(self) -> None:
-        window = self._tested[-WINDOW:]
+        recent = self._tested[-WINDOW:]
+        window = [entry for entry in self._tested[: -len(recent)][:FOUNDERS] if entry.parent is None] + recent
         if self.noise().freedom == 0.0:
-            self._use(started(self.noise(), [node.values() for node in window]), self._effects)
+            self._use(started(self.fit(), [entry.values() for entry in window]))
         for _ in range(PASSES if len(window) <= 60 else 1):
-            seen = [Evidence(node.operator, node.parent is None, self._posterior(node)) for node in window]
             before = self.noise().sd
-            self._use(*refit(self.noise(), seen))
+            self._use(refit(self.fit(), [self._evidence(entry) for entry in window]))
             if abs(math.log(self.noise().sd / before)) < 0.1:
                 break
         self.fits += 1
-        for node in self._programs.values():
-            node.current = False
-            node.estimate = None
+        for entry in self._programs.values():
+            entry.current = False
+            entry.estimate = None
+
+    def _evidence(self, entry: _Program) -> Evidence:
+        return Evidence(entry.operator, entry.parent is None, entry.values(), self._posterior(entry))
 
 
 def _independent(a: Estimate, b: Estimate, shared: int) -> Estimate:

@@ -7,14 +7,14 @@ share rng_seeds and ancestors are not counted twice. This module must not know w
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from population.effects import PRIOR, fit
+from population.effects import FOUNDER_PRIOR, PRIOR, by_operator, effect, founder, maximise
 from population.kinship import Posterior
-from population.mixture import Floats
+from population.mixture import Floats, Mixture
 from population.noise import SCALES, Noise, guess
 
 PROGRAMS = 12.0
@@ -23,7 +23,35 @@ PROGRAMS = 12.0
 TRIALS = 50.0
 """Weight of the first guess at the share of outliers, in trials."""
 
+FOUNDERS = 2.0
+"""Weight of the first guess at how parentless programs differ, in programs."""
+
 _WEAK = guess(1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """All parameters of one rung.
+
+    Attributes:
+        noise: Of trials.
+        effects: Weights of an operator's effects by its name, the pooled ones under "".
+        founders: Weights of the distribution of parentless programs about `origin`.
+        origin: Their middle.
+    """
+
+    noise: Noise
+    effects: Mapping[str, Floats]
+    founders: Floats
+    origin: float
+
+    def effect(self, operator: str) -> Mixture:
+        """Distribution of a child's value minus its parent's; pooled if the operator is unknown."""
+        return effect(self.effects.get(operator, self.effects[""]), self.noise.sd)
+
+    def founder(self) -> Mixture:
+        """Distribution of a parentless program's value minus `origin`."""
+        return founder(self.founders, self.noise.sd)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,44 +61,65 @@ class Evidence:
     Attributes:
         operator: Name of the operator that made it.
         founder: It has no parent, so it says nothing of effects and pairing.
+        values: Shape (n,): its values, one per rng_seed.
         posterior: Its posterior.
     """
 
     operator: str
     founder: bool
+    values: Floats
     posterior: Posterior
 
 
-def refit(noise: Noise, seen: Sequence[Evidence]) -> tuple[Noise, dict[str, Floats]]:
-    """Better parameters, and effect weights by operator with the pooled ones under "".
+def first(value: float) -> Fit:
+    """What to go by until there is something to fit.
 
     Args:
-        noise: The parameters under which `seen` was computed.
-        seen: Programs with at least one trial each.
+        value: The first finished trial's.
     """
-    better = _outliers(noise, seen)
-    telling = [program for program in seen if program.posterior.n > 1]
-    if telling:
-        better = _classes(better, telling)
-        scores = np.sum([program.posterior.variance_scores() for program in telling], axis=0)
-        better = replace(better, own=_own(noise.own, scores), freedom=float(scores[0, 1]))
-    edges = [program for program in seen if not program.founder]
-    if not edges:
-        return better, {"": PRIOR}
-    likelihoods = np.array([program.posterior.effect_likelihood for program in edges])
-    return better, fit(likelihoods, [program.operator for program in edges])
+    return Fit(guess(value), {"": PRIOR}, FOUNDER_PRIOR, value)
 
 
-def started(noise: Noise, values: Sequence[Floats]) -> Noise:
-    """A first guess from the median sd within programs, for a start near enough for `refit` to go on from.
+def started(fit: Fit, values: Sequence[Floats]) -> Fit:
+    """A first guess of the noise from the median sd within programs, near enough for `refit` to go on from.
 
     Args:
-        noise: The guess so far.
+        fit: The parameters so far.
         values: Each program's values, one per rng_seed.
     """
     within = [float(np.std(each, ddof=1)) for each in values if len(each) > 1]
     middle = float(np.median(within)) if within else 0.0
-    return replace(noise, sd=middle) if middle > 0.0 else noise
+    return replace(fit, noise=replace(fit.noise, sd=middle)) if middle > 0.0 else fit
+
+
+def refit(fit: Fit, seen: Sequence[Evidence]) -> Fit:
+    """Better parameters.
+
+    Args:
+        fit: The parameters under which `seen` was computed.
+        seen: Programs with at least one trial each.
+    """
+    better = replace(fit, noise=_noise(fit.noise, seen))
+    founders = [program for program in seen if program.founder]
+    if founders:
+        likelihoods = np.array([program.posterior.effect_likelihood for program in founders])
+        middle = float(np.median([program.values.mean() for program in founders]))
+        better = replace(better, founders=maximise(likelihoods, FOUNDER_PRIOR, FOUNDERS), origin=middle)
+    edges = [program for program in seen if not program.founder]
+    if edges:
+        likelihoods = np.array([program.posterior.effect_likelihood for program in edges])
+        better = replace(better, effects=by_operator(likelihoods, [program.operator for program in edges]))
+    return better
+
+
+def _noise(noise: Noise, seen: Sequence[Evidence]) -> Noise:
+    better = _outliers(noise, seen)
+    telling = [program for program in seen if program.posterior.n > 1]
+    if telling:
+        scores = np.sum([program.posterior.variance_scores() for program in telling], axis=0)
+        better = _classes(better, seen)
+        better = replace(better, own=_own(noise.own, scores), freedom=float(scores[0, 1]))
+    return better
 
 
 def _outliers(noise: Noise, seen: Sequence[Evidence]) -> Noise:
@@ -86,14 +135,16 @@ def _own(share: float, scores: Floats) -> float:
     return 1.0 / (1.0 + math.exp(-odds))
 
 
-def _classes(noise: Noise, telling: Sequence[Evidence], rounds: int = 40) -> Noise:
+def _classes(noise: Noise, seen: Sequence[Evidence], rounds: int = 40) -> Noise:
     """Shares of noise scales and of what edges keep, to convergence given the programs' class likelihoods.
 
-    The typical sd is then moved to where the programs' own scales are centred.
+    A single trial says something of what its edge keeps (a child close to its parent keeps much) but nothing of how
+    loud the program is. The typical sd is then moved to where the programs' own scales are centred.
     """
-    likelihood = np.array([program.posterior.class_likelihood for program in telling])
-    parent = np.array([program.posterior.parent_scale for program in telling])
-    founder = np.array([program.founder for program in telling])
+    likelihood = np.array([program.posterior.class_likelihood for program in seen])
+    parent = np.array([program.posterior.parent_scale for program in seen])
+    founder = np.array([program.founder for program in seen])
+    telling = np.array([program.posterior.n > 1 for program in seen])
     edges = int((~founder).sum())
     scales, inherited, kept = noise.scales, noise.inherited, noise.kept
     for _ in range(rounds):
@@ -101,10 +152,10 @@ def _classes(noise: Noise, telling: Sequence[Evidence], rounds: int = 40) -> Noi
         new = np.where(founder[:, None], scales, (1.0 - inherited) * scales)
         joint = likelihood * (old + new)[:, :, None] * kept
         joint /= joint.sum(axis=(1, 2), keepdims=True)
-        fresh = joint.sum(axis=2) * new / (old + new)
+        fresh = (joint.sum(axis=2) * new / (old + new))[telling]
         scales = (fresh.sum(axis=0) + PROGRAMS * _WEAK.scales) / (fresh.sum() + PROGRAMS)
-        as_before = edges - float(fresh[~founder].sum())
-        inherited = (as_before + PROGRAMS * _WEAK.inherited) / (edges + PROGRAMS)
+        drawn, children = float(fresh[~founder[telling]].sum()), int((telling & ~founder).sum())
+        inherited = (children - drawn + PROGRAMS * _WEAK.inherited) / (children + PROGRAMS)
         kept = (joint[~founder].sum(axis=(0, 1)) + PROGRAMS * _WEAK.kept) / (edges + PROGRAMS)
     return replace(
         noise,
