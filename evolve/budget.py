@@ -55,6 +55,11 @@ class Budget:
         """Whether one more birth may be tried."""
         return self.allows_trial(spent) and (self.births is None or spent.births < self.births)
 
+    def used(self, spent: Spent) -> float:
+        """Share of the budget that is used, by the bound that is nearest; 0 when there is no bound."""
+        pairs = ((spent.seconds, self.seconds), (spent.births, self.births), (spent.trials, self.trials))
+        return max((used / bound for used, bound in pairs if bound), default=0.0)
+
 
 def seconds_from_text(text: str) -> float:
     """Seconds from "90", "90s", "5m", "1.5h" or "2d".

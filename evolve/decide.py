@@ -20,8 +20,11 @@ from population.migration import migrants
 
 WEIGHTS = {"perturb": 3.0, "crossover": 2.0, "ablate": 1.0, "prune": 0.1}
 """How often an operator is used before an island's bias; prune changes no value, so it mostly waits for its rounds."""
-CONFIRM_SHARE = 0.25
-"""Largest share of all steps that the confirm rung may take."""
+CONFIRM_SHARE = 0.2
+"""Largest share of all steps that the confirm rung may take before the finale."""
+FINALE = 0.7
+"""Share of the budget after which whoever may be the best is confirmed before anything more is born: a run that has not
+told its best program from its luckiest one has found nothing."""
 CONFIRMED_SEEDS = 2
 """Seed programs that go to the confirm rung: the one to beat is sought there, not guessed from the proxy."""
 CHECKED = 3
@@ -94,7 +97,8 @@ def next_action(state: State, in_flight: Set[Planned], spent: Spent, budget: Bud
             return Run(plan)
     if not budget.allows_birth(spent) or not any(len(island.archive) for island in state.islands):
         return None
-    return _migration(state) or _climb(state) or _replicate(state) or (_birth(state) if may_vary else None)
+    finale = budget.used(spent) >= FINALE
+    return _migration(state) or _climb(state, finale) or _replicate(state) or (_birth(state) if may_vary else None)
 
 
 def _migration(state: State) -> Migrate | None:
@@ -107,11 +111,11 @@ def _migration(state: State) -> Migrate | None:
     return Migrate(tuple((move.program, move.source, move.target) for move in moves))
 
 
-def _climb(state: State) -> Plan | None:
+def _climb(state: State, finale: bool) -> Plan | None:
     """The best seed programs, and whoever may be the best program, go to the confirm rung, one rng_seed at a time."""
     total = sum(state.steps.values())
     queued = sum(plan.rung == "confirm" for plan in state.queue) * state.rungs["confirm"].train_steps
-    if not total or state.steps["confirm"] + queued > CONFIRM_SHARE * (total + queued):
+    if not total or (not finale and state.steps["confirm"] + queued > CONFIRM_SHARE * (total + queued)):
         return None
     proxy = state.estimates["proxy"]
     wanted = state.rungs["confirm"].rng_seeds

@@ -43,15 +43,15 @@ class AdamW(torch.optim.Optimizer):
 #       Init & Optim Hyperparams       #
 ########################################
 
-HIDDEN_LR = 0.012  # attention and MLP matrices
-EMBED_LR = 0.11  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.036  # the output projection
-VECTOR_LR = 0.0062  # biases and gains
+HIDDEN_LR = 0.0069  # attention and MLP matrices
+EMBED_LR = 0.073  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.029  # the output projection
+VECTOR_LR = 0.0069  # biases and gains
 WEIGHT_DECAY = 0.1
-BETA1 = 0.83
+BETA1 = 0.71
 BETA2 = 0.95
 EPS = 1e-8
-WARMUP_FRACTION = 0.029
+WARMUP_FRACTION = 0.03
 DECAY_FRACTION = 0.6
 INIT_SCALE = 0.58  # 1 / sqrt(3): the standard deviation of torch's default, times sqrt(fan_in)
 

@@ -71,16 +71,16 @@ def slow_momentum(step, train_steps):
 #       Init & Optim Hyperparams       #
 ########################################
 
-HIDDEN_LR = 0.0058  # attention and MLP matrices
-EMBED_LR = 0.14  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.044  # the output projection
-VECTOR_LR = 0.01  # biases and gains
+HIDDEN_LR = 0.007  # attention and MLP matrices
+EMBED_LR = 0.2  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.028  # the output projection
+VECTOR_LR = 0.016  # biases and gains
 WEIGHT_DECAY = 0.1
 BETA1 = 0.9
 BETA2 = 0.95
 EPS = 1e-8
-ALPHA = 1.2  # weight of the slow momentum once it is grown
-SLOW_HALF_LIFE_FRACTION = 0.03
+ALPHA = 1.9  # weight of the slow momentum once it is grown
+SLOW_HALF_LIFE_FRACTION = 0.037
 SLOW_WARMUP_FRACTION = 1.0
 WARMUP_FRACTION = 0.05
 DECAY_FRACTION = 0.6

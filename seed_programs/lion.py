@@ -41,13 +41,13 @@ class Lion(torch.optim.Optimizer):
 #       Init & Optim Hyperparams       #
 ########################################
 
-HIDDEN_LR = 0.0031  # attention and MLP matrices
-EMBED_LR = 0.048  # one row a token, most of them without gradient in any one batch
+HIDDEN_LR = 0.0034  # attention and MLP matrices
+EMBED_LR = 0.17  # one row a token, most of them without gradient in any one batch
 HEAD_LR = 0.028  # the output projection
-VECTOR_LR = 0.0099  # biases and gains
+VECTOR_LR = 0.015  # biases and gains
 WEIGHT_DECAY = 0.1
-BETA1 = 0.77
-BETA2 = 0.77
+BETA1 = 0.76
+BETA2 = 0.82
 WARMUP_FRACTION = 0.05
 DECAY_FRACTION = 0.6
 INIT_SCALE = 0.58  # 1 / sqrt(3): the standard deviation of torch's default, times sqrt(fan_in)

@@ -98,19 +98,19 @@ class AdamW(torch.optim.Optimizer):
 #       Init & Optim Hyperparams       #
 ########################################
 
-MUON_LR = 0.052
-MUON_MOMENTUM = 0.84
+MUON_LR = 0.061
+MUON_MOMENTUM = 0.7
 MUON_WEIGHT_DECAY = 0.1
 NS_STEPS = 5
-EMBED_LR = 0.22  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.079  # the output projection
-VECTOR_LR = 0.017  # biases and gains
+EMBED_LR = 0.24  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.021  # the output projection
+VECTOR_LR = 0.026  # biases and gains
 AUX_BETA1 = 0.8
 AUX_BETA2 = 0.95
 AUX_EPS = 1e-10
 AUX_WEIGHT_DECAY = 0.01
 WARMUP_FRACTION = 0.02
-DECAY_FRACTION = 0.42
+DECAY_FRACTION = 0.56
 INIT_SCALE = 0.58  # 1 / sqrt(3): the standard deviation of torch's default, times sqrt(fan_in)
 
 

@@ -103,20 +103,20 @@ class AdamW(torch.optim.Optimizer):
 #       Init & Optim Hyperparams       #
 ########################################
 
-MUON_LR = 0.062
-MUON_MOMENTUM = 0.87
+MUON_LR = 0.1
+MUON_MOMENTUM = 0.84
 MUON_WEIGHT_DECAY = 0.1
 ROW_BETA = 0.95
 NS_STEPS = 5
-EMBED_LR = 0.091  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.03  # the output projection
-VECTOR_LR = 0.0099  # biases and gains
+EMBED_LR = 0.11  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.02  # the output projection
+VECTOR_LR = 0.0032  # biases and gains
 AUX_BETA1 = 0.8
 AUX_BETA2 = 0.95
 AUX_EPS = 1e-10
 AUX_WEIGHT_DECAY = 0.01
 WARMUP_FRACTION = 0.02
-DECAY_FRACTION = 0.71
+DECAY_FRACTION = 0.63
 INIT_SCALE = 0.58  # 1 / sqrt(3): the standard deviation of torch's default, times sqrt(fan_in)
 
 

@@ -93,15 +93,15 @@ def by_shape(params):
 #       Init & Optim Hyperparams       #
 ########################################
 
-HIDDEN_LR = 0.0056  # attention and MLP matrices
-EMBED_LR = 0.015  # one row a token, most of them without gradient in any one batch
+HIDDEN_LR = 0.0068  # attention and MLP matrices
+EMBED_LR = 0.065  # one row a token, most of them without gradient in any one batch
 HEAD_LR = 0.041  # the output projection
-VECTOR_LR = 0.045  # biases and gains
+VECTOR_LR = 0.063  # biases and gains
 WEIGHT_DECAY = 0.1
-BETA1 = 0.56
+BETA1 = 0.66
 BETA2 = 0.95
 EPS = 1e-8
-PRECONDITIONER_LR = 2.5
+PRECONDITIONER_LR = 4.8
 PRECONDITION_EVERY = 2
 MAX_RMS = 1.1
 WARMUP_FRACTION = 0.05

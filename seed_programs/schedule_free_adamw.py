@@ -71,16 +71,16 @@ class ScheduleFreeAdamW(torch.optim.Optimizer):
 #       Init & Optim Hyperparams       #
 ########################################
 
-HIDDEN_LR = 0.01  # attention and MLP matrices
-EMBED_LR = 0.3  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.083  # the output projection
-VECTOR_LR = 0.015  # biases and gains
+HIDDEN_LR = 0.013  # attention and MLP matrices
+EMBED_LR = 0.59  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.052  # the output projection
+VECTOR_LR = 0.018  # biases and gains
 WEIGHT_DECAY = 0.05
-BETA1 = 0.85
+BETA1 = 0.76
 BETA2 = 0.95
 EPS = 1e-8
 WEIGHT_POWER = 2.0
-WARMUP_FRACTION = 0.17
+WARMUP_FRACTION = 0.091
 INIT_SCALE = 0.58  # 1 / sqrt(3): the standard deviation of torch's default, times sqrt(fan_in)
 
 

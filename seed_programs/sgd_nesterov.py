@@ -58,13 +58,13 @@ def clip_gradient(params, max_norm, tokens_per_step):
 #       Init & Optim Hyperparams       #
 ########################################
 
-HIDDEN_LR = 1.0  # attention and MLP matrices
-EMBED_LR = 13.0  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.49  # the output projection
-VECTOR_LR = 0.12  # biases and gains
-MOMENTUM = 0.935
+HIDDEN_LR = 3.0  # attention and MLP matrices
+EMBED_LR = 23.0  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 1.6  # the output projection
+VECTOR_LR = 0.37  # biases and gains
+MOMENTUM = 0.84
 WEIGHT_DECAY = 0.001
-MAX_NORM = 0.68
+MAX_NORM = 0.32
 WARMUP_FRACTION = 0.1
 DECAY_FRACTION = 0.6
 INIT_SCALE = 0.58  # 1 / sqrt(3): the standard deviation of torch's default, times sqrt(fan_in)

@@ -92,15 +92,15 @@ def by_shape(params):
 #       Init & Optim Hyperparams       #
 ########################################
 
-HIDDEN_LR = 0.0097  # attention and MLP matrices
-EMBED_LR = 0.14  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.033  # the output projection
-VECTOR_LR = 0.0056  # biases and gains
+HIDDEN_LR = 0.013  # attention and MLP matrices
+EMBED_LR = 0.058  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.035  # the output projection
+VECTOR_LR = 0.0076  # biases and gains
 WEIGHT_DECAY = 0.1
-BETA1 = 0.76
+BETA1 = 0.74
 BETA2 = 0.95
 EPS = 1e-8
-SHAMPOO_BETA = 0.943
+SHAMPOO_BETA = 0.9
 DAMPING = 1e-6
 POWER = 0.25
 PRECONDITION_EVERY = 10

@@ -88,15 +88,15 @@ def by_shape(params):
 #       Init & Optim Hyperparams       #
 ########################################
 
-HIDDEN_LR = 0.01  # attention and MLP matrices
-EMBED_LR = 0.28  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.085  # the output projection
-VECTOR_LR = 0.016  # biases and gains
+HIDDEN_LR = 0.026  # attention and MLP matrices
+EMBED_LR = 0.097  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.039  # the output projection
+VECTOR_LR = 0.052  # biases and gains
 WEIGHT_DECAY = 0.1
-BETA1 = 0.83
+BETA1 = 0.8
 BETA2 = 0.95
 EPS = 1e-8
-SHAMPOO_BETA = 0.88
+SHAMPOO_BETA = 0.89
 PRECONDITION_EVERY = 10
 WARMUP_FRACTION = 0.05
 DECAY_FRACTION = 0.6

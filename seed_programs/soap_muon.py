@@ -101,15 +101,15 @@ def orthogonalize(g, ns_steps):
 #       Init & Optim Hyperparams       #
 ########################################
 
-MUON_LR = 0.11
-MUON_MOMENTUM = 0.87
+MUON_LR = 0.12
+MUON_MOMENTUM = 0.82
 MUON_WEIGHT_DECAY = 0.1
 NS_STEPS = 5
 BETA2 = 0.95
-SHAMPOO_BETA = 0.977
+SHAMPOO_BETA = 0.968
 PRECONDITION_EVERY = 10
-EMBED_LR = 0.62  # one row a token, most of them without gradient in any one batch
-HEAD_LR = 0.018  # the output projection
+EMBED_LR = 0.2  # one row a token, most of them without gradient in any one batch
+HEAD_LR = 0.015  # the output projection
 VECTOR_LR = 0.034  # biases and gains
 AUX_BETA1 = 0.8
 AUX_WEIGHT_DECAY = 0.01

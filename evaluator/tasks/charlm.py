@@ -37,7 +37,7 @@ class CharLM:
     """
 
     width: int = 64
-    depth: int = 2
+    depth: int = 1
     heads: int = 2
     context: int = 64
     batch: int = 16

@@ -13,6 +13,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from evolve.operators.base import Tried
 from population.scales import Scale, from_axis, guess_scale, to_axis
@@ -34,8 +35,10 @@ _SHORTEST, _LONGEST = 0.15, 4.0
 """Bounds of a step in units of the first one: shorter ones drown in noise, longer ones leave all sense."""
 _EVIDENCE = 3
 """Moves of one name before it has a step of its own."""
-_FADE = 0.7
+_FADE = 0.9
 """Weight of a move relative to the next newer one of the same name."""
+_MOST_TELLING = 3.0
+"""Gain or loss, in typical ones, beyond which more says nothing more; a failure counts as such a loss."""
 _DRAWS = 12
 
 
@@ -46,10 +49,12 @@ class Memory:
     Attributes:
         by_scale: Step length on each scale's axis.
         by_name: The moves of each hyperparameter, oldest first.
+        typical: Typical size of a gain or loss, in nats.
     """
 
     by_scale: dict[Scale, float]
     by_name: dict[str, tuple[Tried, ...]]
+    typical: float
 
     def step(self, name: str, scale: Scale) -> float:
         """Step length for one hyperparameter: its scale's, adapted by its own moves if there are enough."""
@@ -73,6 +78,7 @@ def remember(tried: Sequence[Tried]) -> Memory:
     return Memory(
         by_scale={scale: _adapted(FIRST_STEP[scale], scale, by_kind[scale]) for scale in Scale},
         by_name={name: tuple(items) for name, items in by_name.items()},
+        typical=median([abs(item.gain) for item in tried if item.gain] or [1.0]),
     )
 
 
@@ -81,15 +87,29 @@ def succeeded(tried: Tried) -> bool:
     return tried.gain is not None and tried.gain > 0
 
 
-def chance_of_up(scale: Scale, own: Sequence[Tried]) -> float:
-    """Probability that the next move goes up: along what gained, against what did not, newest first."""
-    score, weight = 0.0, 1.0
+def chance_of_up(scale: Scale, own: Sequence[Tried], typical: float) -> float:
+    """Probability that the next move of a hyperparameter goes up.
+
+    That of a positive slope in the regression of its moves' gains on their lengths, newer moves counting more: a single
+    gain or loss is mostly noise, so their sizes and their number decide, not who came last.
+
+    Args:
+        scale: Of the hyperparameter.
+        own: Its moves, oldest first.
+        typical: Typical size of a gain or loss.
+
+    Returns:
+        Between 0.1 and 0.9: no direction is ever given up.
+    """
+    pull, weight, fade = 0.0, 0.0, 1.0
     for item in reversed(own):
         delta = to_axis(scale, item.move.new) - to_axis(scale, item.move.old)
-        if delta:
-            score += math.copysign(weight, delta) * (1 if succeeded(item) else -1)
-            weight *= _FADE
-    return 0.5 + 0.4 * math.tanh(score)
+        gain = -math.inf if item.gain is None else item.gain / typical
+        pull += fade * delta * min(max(gain, -_MOST_TELLING), _MOST_TELLING)
+        weight += (fade * delta) ** 2
+        fade *= _FADE
+    slope = pull / math.sqrt(weight) if weight else 0.0
+    return 0.5 + 0.4 * math.erf(slope / math.sqrt(2.0))
 
 
 def propose(name: str, scale: Scale, value: float, memory: Memory, rng: random.Random) -> float | None:
@@ -107,7 +127,7 @@ def propose(name: str, scale: Scale, value: float, memory: Memory, rng: random.R
     ]
     if scale is Scale.FLAG:
         return None if any(place == 1 - here for place in known) else not value
-    up = chance_of_up(scale, own)
+    up = chance_of_up(scale, own, memory.typical)
     for draw in range(_DRAWS):
         # Lengths around the step, never near zero; later draws reach further, past what is known.
         length = min(step * rng.uniform(0.5, 1.5) * (1 + draw / 6), _LONGEST * FIRST_STEP[scale])

@@ -36,3 +36,8 @@ def test_a_birth_is_allowed_exactly_while_no_bound_is_reached(spent, budget):
     bounds = ((spent.seconds, budget.seconds), (spent.births, budget.births), (spent.trials, budget.trials))
     assert budget.allows_birth(spent) == all(bound is None or used < bound for used, bound in bounds)
     assert not budget.allows_birth(spent) or budget.allows_trial(spent)
+
+
+def test_the_share_used_is_that_of_the_nearest_bound():
+    assert Budget().used(Spent(1e6, 10**6, 10**6)) == 0.0
+    assert Budget(seconds=100.0, births=10).used(Spent(20.0, 5, 0)) == 0.5

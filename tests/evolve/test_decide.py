@@ -100,6 +100,13 @@ def test_a_climb_takes_at_most_its_share(story):
     assert not (isinstance(action, Plan) and action.rung == "confirm")
 
 
+def test_in_the_finale_the_best_is_confirmed_before_anything_else(story):
+    story.event("plan", program=1, rung="confirm")
+    story.trial(1, "confirm", 1000, 1.9)
+    late = {"spent": Spent(45.0, 0, 0), "budget": Budget(seconds=60)}
+    assert story.next(**late) == Plan(1, "confirm", "one of the best seed programs")
+
+
 def test_an_incumbent_is_checked_before_more_is_born(story):
     story.event("plan", program=1, rung="confirm")
     story.trial(1, "confirm", 1000, 1.9)

@@ -321,13 +321,11 @@ def test_a_kill_loses_nothing_acknowledged(path):
     Store.create(path, {}).close()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     for lines in (3, 150, 40):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True, env=environment
-        )
-        acknowledged = [int(writer.stdout.readline()) for _ in range(lines)]
-        writer.send_signal(signal.SIGKILL)
-        acknowledged += [int(line) for line in writer.stdout.read().split()]
-        writer.wait()
+        command = [sys.executable, "-c", WRITER, str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as writer:
+            acknowledged = [int(writer.stdout.readline()) for _ in range(lines)]
+            writer.send_signal(signal.SIGKILL)
+            acknowledged += [int(line) for line in writer.stdout.read().split()]
         with Store.open(path) as store:
             kept = [row.id for row in store.programs()]
             assert kept == list(range(1, kept[-1] + 1))

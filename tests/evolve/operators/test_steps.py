@@ -50,7 +50,7 @@ def test_steps_grow_by_success_and_shrink_by_failure_at_the_rate_of_one_fifth() 
 def test_a_crash_counts_as_a_failure() -> None:
     crash = moved("A_LR", 0.1, 0.5, None)
     assert remember([crash]).by_scale[Scale.LEARNING_RATE] < FIRST_STEP[Scale.LEARNING_RATE]
-    assert chance_of_up(Scale.LEARNING_RATE, [crash]) < 0.5
+    assert chance_of_up(Scale.LEARNING_RATE, [crash], 1e-3) < 0.5
 
 
 def test_a_name_with_evidence_has_a_step_of_its_own() -> None:
@@ -63,11 +63,19 @@ def test_a_name_with_evidence_has_a_step_of_its_own() -> None:
 def test_what_gained_is_repeated_and_what_failed_is_turned_around() -> None:
     gained = [moved("A_LR", 0.1, 0.12, 1e-3)]
     failed = [moved("A_LR", 0.1, 0.12, -1e-3)]
-    assert chance_of_up(Scale.LEARNING_RATE, gained) > 0.7
-    assert chance_of_up(Scale.LEARNING_RATE, failed) < 0.3
-    assert chance_of_up(Scale.LEARNING_RATE, [*gained, *failed, *failed]) < 0.5  # the newest counts most
+    assert chance_of_up(Scale.LEARNING_RATE, gained, 1e-3) > 0.7
+    assert chance_of_up(Scale.LEARNING_RATE, failed, 1e-3) < 0.3
+    assert chance_of_up(Scale.LEARNING_RATE, [*gained, *failed, *failed], 1e-3) < 0.5
+    assert 0.1 <= chance_of_up(Scale.LEARNING_RATE, [*failed] * 50, 1e-3) < 0.11
     ups = sum(propose("A_LR", Scale.LEARNING_RATE, 0.12, remember(gained), random.Random(i)) > 0.12 for i in range(60))
     assert ups > 40
+
+
+def test_sizes_decide_on_the_direction_not_who_came_last() -> None:
+    rise = moved("A_LR", 0.1, 0.2, 5e-3)
+    slip = moved("A_LR", 0.1, 0.15, -5e-4)
+    assert chance_of_up(Scale.LEARNING_RATE, [rise, slip, slip], 1e-3) > 0.8
+    assert chance_of_up(Scale.LEARNING_RATE, [moved("A_LR", 0.1, 0.05, -5e-3), slip], 1e-3) > 0.8
 
 
 def test_failures_elsewhere_do_not_count() -> None:
