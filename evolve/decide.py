@@ -20,15 +20,17 @@ from population.migration import migrants
 
 WEIGHTS = {"perturb": 3.0, "crossover": 2.0, "ablate": 1.0, "prune": 0.1}
 """How often an operator is used before an island's bias; prune changes no value, so it mostly waits for its rounds."""
-CONFIRM_SHARE = 0.2
+CONFIRM_SHARE = 0.15
 """Largest share of all steps that the confirm rung may take before the finale."""
 FINALE = 0.7
 """Share of the budget after which whoever may be the best is confirmed before anything more is born: a run that has not
 told its best program from its luckiest one has found nothing."""
 CONFIRMED_SEEDS = 2
 """Seed programs that go to the confirm rung: the one to beat is sought there, not guessed from the proxy."""
-CHECKED = 3
+CHECKED = 2
 """Proxy rng_seeds that a program needs before it climbs."""
+RACERS = 8
+"""Programs that may race on the confirm rung at a time, besides the seed programs."""
 MOST_REPLICATES = 32
 """Most proxy rng_seeds of one program."""
 CANDIDATES = 50
@@ -117,33 +119,40 @@ def _climb(state: State, finale: bool) -> Plan | None:
     queued = sum(plan.rung == "confirm" for plan in state.queue) * state.rungs["confirm"].train_steps
     if not total or (not finale and state.steps["confirm"] + queued > CONFIRM_SHARE * (total + queued)):
         return None
-    proxy = state.estimates["proxy"]
-    wanted = state.rungs["confirm"].rng_seeds
-
-    def by_mean(programs: list[int]) -> list[int]:
-        return sorted(programs, key=lambda id: (state.mean(id), id))
-
     ready = [seed.id for seed in state.seed_programs() if seed.complete("proxy")]
-    for rank, program in enumerate(by_mean(ready)[:CONFIRMED_SEEDS]):
-        known = state.programs[program]
-        if known.planned.get("confirm", 0) >= wanted or _pending(state, program, "confirm"):
-            continue
-        if rank == 0 or _plausible(state, program):
+    for rank, program in enumerate(sorted(ready, key=lambda id: (state.mean(id), id))[:CONFIRMED_SEEDS]):
+        if _may_climb(state, program) and (rank == 0 or _plausible(state, program)):
             return Plan(program, "confirm", "one of the best seed programs")
+    racer = _racer(state)
+    return None if racer is None else Plan(racer, "confirm", "it may be the best")
+
+
+def _racer(state: State) -> int | None:
+    """Who runs next in the race on the confirm rung: newcomers once, then again and again whoever leads.
+
+    What gains on the proxy often loses on longer runs, so that one rng_seed for many says more than many for one.
+    """
+    proxy, confirm = state.estimates["proxy"], state.estimates["confirm"]
     elites = state.elites()
-    leader = state.mean(elites[0]) if elites else 0.0
-    hopeful = []
+    hopeful: list[int] = []
     for program in elites:
         at = proxy.estimate(program)
-        planned = state.programs[program].planned.get("confirm", 0)
-        if at.mean - at.sd > leader:
+        if at.mean - at.sd > state.mean(elites[0]) or len(hopeful) == RACERS:
             break
-        if at.n >= CHECKED and planned < wanted and not _pending(state, program, "confirm"):
-            hopeful.append((-planned, program))  # what has begun is finished first
-    for _, program in sorted(hopeful, key=lambda each: each[0]):
-        if _plausible(state, program):
-            return Plan(program, "confirm", "it may be the best")
-    return None
+        if at.n >= CHECKED and not state.programs[program].echo:
+            hopeful.append(program)
+    free = [program for program in hopeful if _may_climb(state, program)]
+    fresh = [program for program in free if not state.programs[program].planned.get("confirm", 0)]
+    if fresh:
+        return fresh[0]
+    free = [program for program in free if _plausible(state, program)]
+    return min(free, key=lambda id: (confirm.estimate(id).mean, id), default=None)
+
+
+def _may_climb(state: State, program: int) -> bool:
+    """Whether there is another confirm rng_seed for a program, and none under way."""
+    planned = state.programs[program].planned.get("confirm", 0)
+    return planned < state.rungs["confirm"].rng_seeds and not _pending(state, program, "confirm")
 
 
 def _plausible(state: State, program: int) -> bool:
@@ -165,7 +174,9 @@ def _replicate(state: State) -> Plan | None:
     candidates = []
     for program in state.elites()[:CANDIDATES]:
         at: Estimate = proxy.estimate(program)
-        if at.n < MOST_REPLICATES and not _pending(state, program, "proxy"):
+        known = state.programs[program]
+        # A first value that failed to move tells all: another rng_seed would say what the parent's says.
+        if at.n < MOST_REPLICATES and not known.echo and not _pending(state, program, "proxy"):
             candidates.append(Candidate(program, at.mean, proxy.replicate_reduction(program), at.n))
     if not candidates:
         return None

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from statistics import fmean
 
 from evaluator.records import Rung
 from evolve.config import Config
@@ -58,6 +59,7 @@ class Known:
         planned: Number of rng_seeds planned so far, by rung.
         values: Value by rung and rng_seed, of finished trials.
         improved: Whether it was estimated better than its main parent when it entered; None before that.
+        echo: Whether its first proxy values are its main parent's to the last bit: the change does nothing there.
     """
 
     id: int
@@ -72,6 +74,7 @@ class Known:
     planned: dict[str, int] = field(default_factory=dict)
     values: dict[tuple[str, int], float] = field(default_factory=dict)
     improved: bool | None = None
+    echo: bool = False
 
     def finished(self, rung: str) -> int:
         """Finished trials on a rung."""
@@ -250,8 +253,9 @@ class State:
         known.improved = False
         if known.parent is not None:
             known.improved = self.estimates["proxy"].difference(known.id, known.parent).mean < 0
-            gain = self._gain(known)
-            self.tried.extend(Tried(move, gain) for move in known.moves)
+            gains = self._gains(known)
+            known.echo = bool(gains) and not any(gains)
+            self.tried.extend(Tried(move, fmean(gains) if gains else None) for move in known.moves)
             if known.improved and known.operator in self.operators:
                 self.operators[known.operator]["improved"] += 1
         homes = self.islands if known.parent is None else [self.islands[known.island]]
@@ -259,12 +263,11 @@ class State:
             status = island.archive.add(known.id, known.measures, self.mean)
             island.accepted_since += known.improved and status.accepted
 
-    def _gain(self, known: Known) -> float | None:
-        """Parent's value minus the child's, mean over the proxy rng_seeds that both have."""
+    def _gains(self, known: Known) -> list[float]:
+        """Parent's value minus the child's on each proxy rng_seed that both have."""
         assert known.parent is not None
         before = self.programs[known.parent].values
-        shared = [before[key] - value for key, value in known.values.items() if key[0] == "proxy" and key in before]
-        return sum(shared) / len(shared) if shared else None
+        return [before[key] - value for key, value in known.values.items() if key[0] == "proxy" and key in before]
 
     def _on_event(self, row: EventRow) -> None:
         self.events = row.id

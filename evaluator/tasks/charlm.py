@@ -109,7 +109,7 @@ class CharLM:
 
     def _full(self, split: str, first_rng_seed: int) -> Rung:
         steps = 10 * self.proxy_steps
-        return Rung("full", steps, 2 * self.proxy_steps, first_rng_seed, 8, split, Limits(150.0, 6000.0))
+        return Rung("full", steps, 2 * self.proxy_steps, first_rng_seed, 12, split, Limits(150.0, 6000.0))
 
 
 @cache

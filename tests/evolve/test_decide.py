@@ -113,6 +113,25 @@ def test_an_incumbent_is_checked_before_more_is_born(story):
     assert story.next() == Plan(1, "proxy", "another rng_seed is worth more than a birth")
 
 
+def test_a_change_that_does_nothing_is_not_tried_twice():
+    story = Story(migrate_every=0)
+    story.seed_program(1, 2.0)
+    story.event("plan", program=1, rung="confirm")
+    story.trial(1, "confirm", 1000, 1.9)
+    for id in range(3, 9):
+        story.program(id, "perturb", (1,), birth=id - 2)
+        story.trial(id, "smoke", 0, 3.0)
+        story.trial(id, "proxy", 0, 2.0 if id < 6 else 1.99)
+    assert [story.state.programs[id].echo for id in (3, 5, 6)] == [True, True, False]
+    planned = []
+    while isinstance(action := story.next(), Plan):
+        planned.append(action.program)
+        story.event("plan", program=action.program, rung=action.rung)
+        story.trial(action.program, "proxy", len(story.state.programs[action.program].values) - 1, 2.0)
+    assert planned
+    assert not {3, 4, 5} & set(planned)
+
+
 def test_births_alternate_between_islands_and_wait_for_the_operators(story):
     story.event("plan", program=1, rung="confirm")
     story.trial(1, "confirm", 1000, 1.9)
