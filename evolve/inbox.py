@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evolve.genomes import NamedGenome, from_file
+from evolve.run import RunError
 from population.genome import GenomeError
 
 _SEPARATOR = "--"
@@ -29,11 +30,18 @@ class Inbox:
     folder: Path
 
     def put(self, genome: NamedGenome) -> None:
-        """Leave a genome for the run's writer."""
-        self.folder.mkdir(exist_ok=True)
+        """Leave a genome for the run's writer.
+
+        Raises:
+            RunError: The folder cannot be written.
+        """
         draft = self.folder / f".{uuid.uuid4().hex}"
-        draft.write_text(genome.source, encoding="utf-8")
-        os.replace(draft, self.folder / f"{genome.name}{_SEPARATOR}{genome.digest}.py")
+        try:
+            self.folder.mkdir(exist_ok=True)
+            draft.write_text(genome.source, encoding="utf-8")
+            os.replace(draft, self.folder / f"{genome.name}{_SEPARATOR}{genome.digest}.py")
+        except OSError as error:
+            raise RunError(f"cannot write to {self.folder}: {error.strerror}; nothing was added") from error
 
     def waiting(self) -> Iterator[tuple[Path, NamedGenome]]:
         """The genomes that wait and their files, by name. What is no genome is set aside as NAME.rejected."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,9 @@ from evolve.config import Config
 from evolve.views.progress import Gain, IslandProgress, OperatorProgress, Progress, Standing
 from population.queries import IslandLeader, OperatorTally
 from population.store import Store
+
+SEARCHED = ("smoke", "proxy", "confirm")
+"""Rungs of the search; the trials of promotions are told with their verdicts."""
 
 
 def overview(store: Store) -> Progress:
@@ -18,11 +22,15 @@ def overview(store: Store) -> Progress:
     best, best_seed = standings(store)
     leaders = {each.island: each for each in store.leaders("proxy")}
     tallies = {each.operator: each for each in store.tallies("proxy")}
+    outcomes: Counter[str] = Counter()
+    for rung, counts in summary.rungs.items():
+        if rung in SEARCHED:
+            outcomes.update(counts)
     return Progress(
         elapsed=summary.elapsed,
         births=summary.births,
-        trials=summary.trials,
-        outcomes=dict(summary.outcomes),
+        trials=outcomes.total(),
+        outcomes=dict(outcomes),
         islands=tuple(_island(i, leaders.get(i)) for i in range(config.islands)),
         operators=tuple(_operator(name, tallies.get(name)) for name in config.operators),
         best=best,

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evaluator.records import Outcome
 from evolve.cli.common import clear_errors, json_option, reading, run_option
+from evolve.operators import PARENTS
 
 if TYPE_CHECKING:
     from evolve.views.tables import ProgramLine
@@ -19,7 +21,13 @@ SHOWN = 30
 
 
 @click.command("ls")
-@click.option("--rung", default="proxy", show_default=True, help="Whose estimates to show and sort by.")
+@click.option(
+    "--rung",
+    type=click.Choice(["proxy", "confirm"]),
+    default="proxy",
+    show_default=True,
+    help="Whose estimates to show and sort by.",
+)
 @click.option(
     "--order",
     type=click.Choice(["estimate", "id", "newest"]),
@@ -28,8 +36,8 @@ SHOWN = 30
     help="Sort by estimate (best first), by id, or newest first.",
 )
 @click.option("--island", type=click.IntRange(0), help="Only programs born on this island.")
-@click.option("--operator", help="Only programs made by this operator (seed and add included).")
-@click.option("--outcome", help="Only programs whose trials ended so: finished, crashed, rejected, ...")
+@click.option("--operator", type=click.Choice([*PARENTS, "seed", "add"]), help="Only programs made like this.")
+@click.option("--outcome", type=click.Choice([str(o) for o in Outcome]), help="Only programs whose trials ended so.")
 @click.option("--rejected", is_flag=True, help="Only programs that broke a rule, with the rule.")
 @click.option("-n", "--limit", type=click.IntRange(1), help=f"At most so many; all with --json, else {SHOWN}.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Leave out so many first.")

@@ -84,6 +84,13 @@ def test_ls_json_has_one_object_a_program_and_filters(run):
     assert len(json.loads(evolve("ls", "--run", run, "--json", "-n", 2, "--order", "newest").output)) == 2
 
 
+@pytest.mark.parametrize("option", ["--rung", "--operator", "--outcome", "--order"])
+def test_ls_refuses_what_there_is_none_of(run, option):
+    result = evolve("ls", "--run", run, option, "prxy")
+    assert result.exit_code == 2
+    assert "prxy" in result.output
+
+
 def test_show_by_id_digest_and_name(run):
     by_id = json.loads(evolve("show", "seed0", "--run", run, "--json").output)
     assert by_id["name"] == "seed0"
