@@ -104,7 +104,7 @@ def test_sums_of_gradients_do_as_well_as_means(program: str) -> None:
 
 @pytest.mark.parametrize("program", [name for name in SEED_PROGRAMS if not name.startswith("schedule_free")])
 def test_learning_rates_end_low_and_are_fractions_of_the_run(program: str) -> None:
-    """Ten times the steps: the same rates at the same share of the run, but for the grain of the steps."""
+    """Ten times the steps: the same curve over the run, but for the grain of the steps, at 10 ** -0.3 of the height."""
     rates = {}
     for train_steps in (1_000, 10_000):
         _, hooks = prepare(program, train_steps)
@@ -114,7 +114,8 @@ def test_learning_rates_end_low_and_are_fractions_of_the_run(program: str) -> No
             hooks["set_hparams"](int(share * train_steps))
             curve.append([group["lr"] for group in groups])
         rates[train_steps] = torch.tensor(curve)
-    torch.testing.assert_close(rates[1_000], rates[10_000], rtol=0.02, atol=1e-2 * rates[1_000].max().item())
+    longer = 10**0.3 * rates[10_000]
+    torch.testing.assert_close(rates[1_000], longer, rtol=0.02, atol=1e-2 * rates[1_000].max().item())
     assert (rates[1_000][-1] < 0.02 * rates[1_000][0]).all()
 
 
