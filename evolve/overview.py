@@ -20,7 +20,7 @@ def overview(store: Store) -> Progress:
     config = Config.from_dict(store.run)
     summary = store.summary()
     best, best_seed = standings(store)
-    leaders = {each.island: each for each in store.leaders("proxy")}
+    leaders = {each.island: each for each in store.leaders(config.islands)}
     tallies = {each.operator: each for each in store.tallies("proxy")}
     outcomes: Counter[str] = Counter()
     for rung, counts in summary.rungs.items():

@@ -96,11 +96,11 @@ class OperatorTally(NamedTuple):
 
 
 class IslandLeader(NamedTuple):
-    """The best program born on an island.
+    """The best program of an island.
 
     Attributes:
         island: Index of the island.
-        members: Programs born there that have finished trials and no failed one.
+        members: Programs that were born there or came there, with finished trials and no failed one.
         leader: Estimate of the best of them.
     """
 
@@ -207,11 +207,16 @@ TALLIES = f"""
     WHERE p.birth IS NOT NULL GROUP BY p.operator"""
 
 LEADERS = f"""
-    SELECT p.island, count(*), p.id, e.rung, min(e.mean), e.sd, e.low, e.high, e.n
-    FROM programs p CROSS JOIN estimates e ON e.rung = :rung AND e.program = p.id AND e.n > 0
-    WHERE NOT EXISTS (SELECT 1 FROM trials INDEXED BY trials_failed WHERE program = p.id AND {FAILED})
-    GROUP BY p.island"""
-"""SQLite takes the columns beside a `min` from the row that has it."""
+    WITH residents(island, program) AS (
+        SELECT island, id FROM programs WHERE birth IS NOT NULL
+        UNION ALL SELECT i.value, p.id FROM programs p, json_each(:islands) i WHERE p.birth IS NULL
+        UNION ALL SELECT json_extract(m.value, '$[2]'), json_extract(m.value, '$[0]')
+            FROM events, json_each(events.data, '$.moves') m WHERE events.kind = 'migration')
+    SELECT r.island, count(DISTINCT r.program), e.program, e.rung, min(e.mean), e.sd, e.low, e.high, e.n
+    FROM residents r CROSS JOIN estimates e ON e.rung = :rung AND e.program = r.program AND e.n > 0
+    WHERE NOT EXISTS (SELECT 1 FROM trials INDEXED BY trials_failed WHERE program = r.program AND {FAILED})
+    GROUP BY r.island"""
+"""Programs without a birth live on every island. SQLite takes the columns beside a `min` from the row that has it."""
 
 ANCESTORS = """
     WITH RECURSIVE found(id) AS (

@@ -170,9 +170,14 @@ class Reader:
         """What each operator has done, judged by the estimates on a rung; operators by name."""
         return [OperatorTally._make(row) for row in self._connection.rows(queries.TALLIES, {"rung": rung})]
 
-    def leaders(self, rung: str = "proxy") -> list[IslandLeader]:
-        """The best program born on each island, by the estimates on a rung; islands in order."""
-        rows = self._connection.rows(queries.LEADERS, {"rung": rung})
+    def leaders(self, islands: int, rung: str = "proxy") -> list[IslandLeader]:
+        """The best program of each island, by the estimates on a rung; islands in order.
+
+        Args:
+            islands: How many islands there are: seed programs and added ones live on all of them.
+            rung: Name of the rung.
+        """
+        rows = self._connection.rows(queries.LEADERS, {"rung": rung, "islands": json.dumps(list(range(islands)))})
         return [IslandLeader(island, members, EstimateRow(*best)) for island, members, *best in rows]
 
     def listing(

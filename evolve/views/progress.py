@@ -18,7 +18,7 @@ class IslandProgress:
         mean: Posterior mean of that program's value on the proxy rung.
         low: Lower end of the 95 % interval.
         high: Upper end of the 95 % interval.
-        members: Programs in its archive.
+        members: Programs that live there.
     """
 
     name: str

@@ -600,16 +600,27 @@ def test_operators_are_judged_by_what_became_of_their_programs(reported):
 
 
 def test_the_leader_of_an_island_failed_nothing(reported):
-    leaders = reported.leaders()
+    leaders = reported.leaders(2)
     assert [(row.island, row.members, row.leader) for row in leaders] == [
-        (0, 1, estimate(1, 2.0)),
-        (1, 1, estimate(2, 2.2)),
+        (0, 2, estimate(1, 2.0)),
+        (1, 2, estimate(1, 2.0)),
     ]
-    assert [row.leader.mean for row in reported.leaders("confirm")] == [1.5]
+    assert [row.leader.mean for row in reported.leaders(2, "confirm")] == [1.5, 1.5]
+
+
+def test_who_moved_to_an_island_lives_there_too(reported):
+    reported.append_program(program(5, parents=(1,), island=1, birth=3))
+    reported.put_estimates([estimate(5, 1.8)])
+    reported.append_event(EventRow(1, "migration", {"moves": [[5, 1, 2], [5, 3, 2]]}))
+    assert [(row.island, row.members, row.leader.program) for row in reported.leaders(3)] == [
+        (0, 2, 1),
+        (1, 3, 5),
+        (2, 3, 5),
+    ]
 
 
 def test_an_empty_run_has_reports_too(store):
-    assert (store.tallies(), store.leaders()) == ([], [])
+    assert (store.tallies(), store.leaders(4)) == ([], [])
     assert store.last_elapsed() == 0.0
     assert store.summary().outcomes == {}
     assert list(store.listing()) == []
