@@ -59,12 +59,15 @@ def cell(values: Sequence[float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--programs", nargs="+", default=[seed.name for seed in shipped()])
+    names = [seed.name for seed in shipped()]
+    parser.add_argument("--programs", nargs="+", default=names, choices=names)
     parser.add_argument("--rng-seeds", type=int, default=3)
     parser.add_argument("--rungs", nargs="+", default=["confirm", "full"])
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     sources = {seed.name: seed.source for seed in shipped() if seed.name in arguments.programs}
+    if lacking := [name for name, source in sources.items() if FACTOR not in source]:
+        parser.error(f"no horizon rule of the form {FACTOR!r} in {', '.join(lacking)}")
     columns = [gains(list(sources.values()), rung, arguments.rng_seeds, arguments.jobs) for rung in arguments.rungs]
     lines = [
         "# What the seed programs' horizon rule is worth",

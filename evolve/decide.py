@@ -1,7 +1,7 @@
 """What to do next: pure decisions from the state, the budget and the run's rng_seed.
 
-The order: what is planned first, then migration, then a climb to the confirm rung, then (by one cited rule) another
-rng_seed for a promising program or a new birth. This module must not do anything: no I/O, no clock.
+The order: what is planned first, then migration, then a climb to the confirm rung, then another rng_seed for a
+promising program or a new birth (`population.allocation`). This module must not do anything: no I/O, no clock.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CONFIRMED_SEEDS = 2
 CHECKED = 2
 """Proxy rng_seeds that a program needs before it climbs."""
 RACERS = 8
-"""Programs that may race on the confirm rung at a time, besides the seed programs."""
+"""Programs that may be in the race on the confirm rung at a time: those that have rng_seeds left there."""
 MOST_REPLICATES = 32
 """Most proxy rng_seeds of one program."""
 CANDIDATES = 50
@@ -134,19 +134,21 @@ def _racer(state: State) -> int | None:
     """
     proxy, confirm = state.estimates["proxy"], state.estimates["confirm"]
     elites = state.elites()
-    hopeful: list[int] = []
+    free, racing = [], 0
     for program in elites:
         at = proxy.estimate(program)
-        if at.mean - at.sd > state.mean(elites[0]) or len(hopeful) == RACERS:
+        if at.mean - at.sd > state.mean(elites[0]) or racing == RACERS:
             break
-        if at.n >= CHECKED and not state.programs[program].echo:
-            hopeful.append(program)
-    free = [program for program in hopeful if _may_climb(state, program)]
-    fresh = [program for program in free if not state.programs[program].planned.get("confirm", 0)]
-    if fresh:
-        return fresh[0]
-    free = [program for program in free if _plausible(state, program)]
-    return min(free, key=lambda id: (confirm.estimate(id).mean, id), default=None)
+        if at.n < CHECKED:
+            continue
+        may_climb = _may_climb(state, program)
+        racing += may_climb or _pending(state, program, "confirm")
+        free += [program] if may_climb else []
+    for program in free:
+        if not state.programs[program].planned.get("confirm", 0):
+            return program
+    free.sort(key=lambda id: (confirm.estimate(id).mean, id))
+    return next((program for program in free if _plausible(state, program)), None)
 
 
 def _may_climb(state: State, program: int) -> bool:
@@ -174,9 +176,7 @@ def _replicate(state: State) -> Plan | None:
     candidates = []
     for program in state.elites()[:CANDIDATES]:
         at: Estimate = proxy.estimate(program)
-        known = state.programs[program]
-        # A first value that failed to move tells all: another rng_seed would say what the parent's says.
-        if at.n < MOST_REPLICATES and not known.echo and not _pending(state, program, "proxy"):
+        if at.n < MOST_REPLICATES and not _pending(state, program, "proxy"):
             candidates.append(Candidate(program, at.mean, proxy.replicate_reduction(program), at.n))
     if not candidates:
         return None

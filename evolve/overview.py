@@ -8,7 +8,7 @@ from typing import Any
 
 from evolve.config import Config
 from evolve.views.progress import Gain, IslandProgress, OperatorProgress, Progress, Standing
-from population.queries import IslandLeader, OperatorTally
+from population.queries import IslandLeader, OperatorTally, Summary
 from population.store import Store
 
 SEARCHED = ("smoke", "proxy", "confirm")
@@ -22,10 +22,7 @@ def overview(store: Store) -> Progress:
     best, best_seed = standings(store)
     leaders = {each.island: each for each in store.leaders(config.islands)}
     tallies = {each.operator: each for each in store.tallies("proxy")}
-    outcomes: Counter[str] = Counter()
-    for rung, counts in summary.rungs.items():
-        if rung in SEARCHED:
-            outcomes.update(counts)
+    outcomes = searched(summary)
     return Progress(
         elapsed=summary.elapsed,
         births=summary.births,
@@ -37,6 +34,15 @@ def overview(store: Store) -> Progress:
         best_seed=best_seed,
         gain=_gain(store),
     )
+
+
+def searched(summary: Summary) -> Counter[str]:
+    """Trials of the search by outcome, promotions' left out."""
+    outcomes: Counter[str] = Counter()
+    for rung, counts in summary.rungs.items():
+        if rung in SEARCHED:
+            outcomes.update(counts)
+    return outcomes
 
 
 def standings(store: Store) -> tuple[Standing | None, Standing | None]:

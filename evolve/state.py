@@ -59,7 +59,8 @@ class Known:
         planned: Number of rng_seeds planned so far, by rung.
         values: Value by rung and rng_seed, of finished trials.
         improved: Whether it was estimated better than its main parent when it entered; None before that.
-        echo: Whether its first proxy values are its main parent's to the last bit: the change does nothing there.
+        echo: Whether its first proxy values are its main parent's to the last bit, though nobody meant that: the change
+            does nothing there, so it lives nowhere.
     """
 
     id: int
@@ -252,12 +253,15 @@ class State:
         """All first proxy trials have finished: learn from it and offer it to the archives."""
         known.improved = False
         if known.parent is not None:
-            known.improved = self.estimates["proxy"].difference(known.id, known.parent).mean < 0
             gains = self._gains(known)
-            known.echo = bool(gains) and not any(gains)
             self.tried.extend(Tried(move, fmean(gains) if gains else None) for move in known.moves)
+            same = bool(gains) and not any(gains)
+            known.echo = same and known.operator != "prune"  # there it is the purpose: the child is the simpler one
+            known.improved = not same and self.estimates["proxy"].difference(known.id, known.parent).mean < 0
             if known.improved and known.operator in self.operators:
                 self.operators[known.operator]["improved"] += 1
+        if known.echo:
+            return  # it would take its parent's place and be nothing new
         homes = self.islands if known.parent is None else [self.islands[known.island]]
         for island in homes:
             status = island.archive.add(known.id, known.measures, self.mean)

@@ -1,9 +1,10 @@
 """Where the next trial goes: another rng_seed for a promising program, or a new birth.
 
-Both are priced in one currency, the expected gain of the best posterior mean per trial: the knowledge gradient
-(Frazier, Powell and Dayanik 2009 <https://doi.org/10.1287/ijoc.1080.0314>) of a replicate, and the same quantity for a
-child whose effect is still to be drawn. Pure functions of numbers; this module must not know programs' lineages,
-islands or the budget.
+A few fixed rules come first: whoever leads is checked, since it was selected for looking good, and so, a little less,
+are the next best, since births start from them. Beyond that both are priced in one currency, the expected gain of the
+best posterior mean per trial: the knowledge gradient (Frazier, Powell and Dayanik 2009
+<https://doi.org/10.1287/ijoc.1080.0314>) of a replicate, and the same quantity for a child whose effect is still to be
+drawn. Pure functions of numbers; this module must not know programs' lineages, islands or the budget.
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ MAX_REPLICATES = 0.4
 """Largest share of trials that may go to replicates: the gradient looks one trial ahead, births pay later too."""
 
 CHECKED = 4
-"""An incumbent with fewer rng_seeds than this is checked first: it was selected for looking good."""
-
+"""An incumbent with fewer rng_seeds than this is checked first."""
 
 LEADERS = 8
-"""How many of the best programs are checked likewise, since births start from them..."""
+"""How many of the best programs are checked next."""
 
 LEADERS_CHECKED = 2
-"""...up to this many rng_seeds."""
+"""The rng_seeds that each of them gets."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,9 @@ def choose(candidates: Sequence[Candidate], birth_gain: float, replicated: float
     """
     if not candidates or replicated >= MAX_REPLICATES:
         return None
-    incumbent = min(candidates, key=lambda candidate: (candidate.mean, candidate.program))
-    if incumbent.n < CHECKED:
-        return incumbent.program
     leaders = sorted(candidates, key=lambda candidate: (candidate.mean, candidate.program))[:LEADERS]
+    if leaders[0].n < CHECKED:
+        return leaders[0].program
     for leader in leaders:
         if leader.n < LEADERS_CHECKED:
             return leader.program

@@ -36,7 +36,10 @@ The widest is as far as float64 carries: beyond, an untested parent's variance s
 """
 
 FOUNDER_PRIOR: Floats = np.full(9, 1 / 9)
-"""Weights before anything was measured."""
+"""Weights to begin a fit with."""
+
+FOUNDER_WIDE: Floats = np.eye(9)[-1]
+"""Weights while there are too few programs to fit: anything goes."""
 
 
 def founder(weights: Floats, unit: float) -> Mixture:

@@ -15,17 +15,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from population.fit import Evidence, Fit, first, refit, started
+from population.fit import Evidence, Fit, first_guess, refit, with_sd_within
 from population.kinship import Posterior, State, origin
 from population.mixture import Floats, Mixture
 from population.noise import Noise
 from population.passengers import against, cloned, swapped
 
 WINDOW = 500
-"""Programs looked at by a refit: the most recent ones with trials,"""
+"""Programs looked at by a refit: the most recent ones with trials."""
 
 FOUNDERS = 100
-"""and those without parents among the first with trials."""
+"""Of the programs before those, a refit also looks at the ones without parents among the first so many."""
 
 GROWTH = 1.5
 """Refits happen when the number of trials has grown by this factor, so that they cost a constant share."""
@@ -137,7 +137,7 @@ class Estimates:
         if not math.isfinite(value):
             raise ValueError(f"value of program {program} is {value}; only finished trials with finite values count")
         if not self._trials:
-            self._use(self._fit or first(value))
+            self._use(self._fit or first_guess(value))
         if not entry.trials:
             self._tested.append(entry)
         total, count = entry.trials.get(rng_seed, (0.0, 0))
@@ -255,7 +255,7 @@ class Estimates:
         fit = self.fit()
         noise = fit.noise
         if entry.parent is None:
-            above = origin(fit.origin, noise)
+            above = origin(fit.origin, fit.origin_sd, noise)
             return Posterior(above, fit.founder(), noise, entry.rng_seeds(), entry.values())
         above = self._state(entry.parent)
         return Posterior(above, self.effect(entry.operator), noise, entry.rng_seeds(), entry.values())
@@ -302,7 +302,7 @@ class Estimates:
         recent = self._tested[-WINDOW:]
         window = [entry for entry in self._tested[: -len(recent)][:FOUNDERS] if entry.parent is None] + recent
         if self.noise().freedom == 0.0:
-            self._use(started(self.fit(), [entry.values() for entry in window]))
+            self._use(with_sd_within(self.fit(), [entry.values() for entry in window]))
         for _ in range(PASSES if len(window) <= 60 else 1):
             before = self.noise().sd
             self._use(refit(self.fit(), [self._evidence(entry) for entry in window]))

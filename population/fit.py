@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from population.effects import FOUNDER_PRIOR, PRIOR, by_operator, effect, founder, maximise
+from population.effects import FOUNDER_PRIOR, FOUNDER_WIDE, PRIOR, by_operator, effect, founder, maximise
 from population.kinship import Posterior
 from population.mixture import Floats, Mixture
 from population.noise import SCALES, Noise, guess
@@ -26,6 +26,9 @@ TRIALS = 50.0
 FOUNDERS = 2.0
 """Weight of the first guess at how parentless programs differ, in programs."""
 
+ENOUGH_FOUNDERS = 4
+"""Fewer parentless programs than this say nothing of how such programs differ."""
+
 _WEAK = guess(1.0)
 
 
@@ -38,12 +41,14 @@ class Fit:
         effects: Weights of an operator's effects by its name, the pooled ones under "".
         founders: Weights of the distribution of parentless programs about `origin`.
         origin: Their middle.
+        origin_sd: What it is uncertain by.
     """
 
     noise: Noise
     effects: Mapping[str, Floats]
     founders: Floats
     origin: float
+    origin_sd: float
 
     def effect(self, operator: str) -> Mixture:
         """Distribution of a child's value minus its parent's; pooled if the operator is unknown."""
@@ -71,17 +76,17 @@ class Evidence:
     posterior: Posterior
 
 
-def first(value: float) -> Fit:
+def first_guess(value: float) -> Fit:
     """What to go by until there is something to fit.
 
     Args:
         value: The first finished trial's.
     """
-    return Fit(guess(value), {"": PRIOR}, FOUNDER_PRIOR, value)
+    return Fit(guess(value), {"": PRIOR}, FOUNDER_WIDE, value, 0.0)
 
 
-def started(fit: Fit, values: Sequence[Floats]) -> Fit:
-    """A first guess of the noise from the median sd within programs, near enough for `refit` to go on from.
+def with_sd_within(fit: Fit, values: Sequence[Floats]) -> Fit:
+    """The noise sd set to the median sd within programs, near enough for `refit` to go on from.
 
     Args:
         fit: The parameters so far.
@@ -101,15 +106,23 @@ def refit(fit: Fit, seen: Sequence[Evidence]) -> Fit:
     """
     better = replace(fit, noise=_noise(fit.noise, seen))
     founders = [program for program in seen if program.founder]
-    if founders:
+    if len(founders) >= ENOUGH_FOUNDERS:
         likelihoods = np.array([program.posterior.effect_likelihood for program in founders])
-        middle = float(np.median([program.values.mean() for program in founders]))
-        better = replace(better, founders=maximise(likelihoods, FOUNDER_PRIOR, FOUNDERS), origin=middle)
+        weights = maximise(likelihoods, FOUNDER_PRIOR, FOUNDERS)
+        middle, error = _middle([float(program.values.mean()) for program in founders])
+        better = replace(better, founders=weights, origin=middle, origin_sd=error)
     edges = [program for program in seen if not program.founder]
     if edges:
         likelihoods = np.array([program.posterior.effect_likelihood for program in edges])
         better = replace(better, effects=by_operator(likelihoods, [program.operator for program in edges]))
     return better
+
+
+def _middle(values: Sequence[float]) -> tuple[float, float]:
+    """Median and its standard error, from the median distance to it as of normal values."""
+    middle = float(np.median(values))
+    sd = 1.4826 * float(np.median(np.abs(np.array(values) - middle)))
+    return middle, sd * math.sqrt(0.5 * math.pi / len(values))
 
 
 def _noise(noise: Noise, seen: Sequence[Evidence]) -> Noise:

@@ -50,9 +50,9 @@ class State:
     scale: Floats
 
 
-def origin(value: float, noise: Noise) -> State:
-    """What seed programs descend from: a fixed value and no rng_seed effects."""
-    return State((), np.array([value]), np.zeros((1, 1)), noise.scales)
+def origin(value: float, sd: float, noise: Noise) -> State:
+    """What seed programs descend from: a value known up to an sd, and no rng_seed effects."""
+    return State((), np.array([value]), np.array([[sd**2]]), noise.scales)
 
 
 class Posterior:

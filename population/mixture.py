@@ -70,6 +70,8 @@ class Mixture:
         split = np.argpartition(-self.weights, count)
         heavy, light = split[:count], split[count:]
         weight = self.weights[light].sum()
+        if weight == 0.0:
+            return Mixture(self.weights[heavy], self.means[heavy], self.variances[heavy])
         rest = Mixture(self.weights[light] / weight, self.means[light], self.variances[light])
         reduced = np.empty((3, count + 1))
         reduced[:, :count] = self.weights[heavy], self.means[heavy], self.variances[heavy]

@@ -1,8 +1,9 @@
 """Is a candidate better than the best seed program? Paired tests on numbers fixed beforehand.
 
 The test is the one-sided paired t test (Student 1908 <https://doi.org/10.1093/biomet/6.1.1>) and not the exact
-sign-flip permutation test: with 8 rng_seeds the latter cannot go below 1/256, which after Holm's correction for three
-promotions is above 0.01 however large the gain. Pure functions; this module must not know where the values come from.
+sign-flip permutation test: with n rng_seeds the latter cannot go below 2 ** -n, so that with few of them (8, and Holm's
+correction for three promotions) nothing reaches 0.01 however large the gain. Pure functions; this module must not know
+where the values come from.
 """
 
 from __future__ import annotations

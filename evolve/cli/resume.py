@@ -29,6 +29,7 @@ def command(
     """
     from evolve.budget import DEFAULT_SECONDS, Budget, Spent
     from evolve.config import Config
+    from evolve.overview import searched
     from evolve.run import find_run
     from population.store import Store
 
@@ -39,7 +40,8 @@ def command(
             config = Config.from_dict(store.run)
             budget = Budget(**store.run.get("budget", {}))
         task = load_task(config.task, Path(config.text) if config.text else None)
-        spent = Spent(summary.elapsed, summary.births, summary.trials)
+        outcomes = searched(summary)
+        spent = Spent(summary.elapsed, summary.births, outcomes.total() - outcomes["lost"])
         if (budget_time, budget_births, budget_trials) != (None, None, None):
             budget = Budget(budget_time, budget_births, budget_trials)
             if not budget.allows_birth(spent):

@@ -14,11 +14,12 @@ class IslandProgress:
 
     Attributes:
         name: Its name in tables.
-        best_id: Id of the best program of its archive; None while it is empty.
+        best_id: Id of the best program that lives there; None while there is none.
         mean: Posterior mean of that program's value on the proxy rung.
         low: Lower end of the 95 % interval.
         high: Upper end of the 95 % interval.
-        members: Programs that live there.
+        members: Programs that live there: in its archive, where that is known (a live run), else all that were born
+            there or came there and failed nothing.
     """
 
     name: str

@@ -26,9 +26,11 @@ class Story:
     def program(self, id, operator="seed", parents=(), island=0, birth=None):
         self._apply(ProgramRow(id, f"d{id}", "", operator, island, birth, parents, seq=self.seq + 1, name=f"p{id}"))
 
-    def trial(self, program, rung, rng_seed, value, outcome="finished"):
+    def trial(self, program, rung, rng_seed, value, outcome="finished", kind=None):
+        """`kind`: programs of one kind share a cell; by default each has its own."""
         self.trials += 1
-        measures = {"state_bytes_per_parameter": 4.0 * program, "effective_rank": 0.5} if rung == "smoke" else {}
+        state_bytes = 4.0 * (kind or program)
+        measures = {"state_bytes_per_parameter": state_bytes, "effective_rank": 0.5} if rung == "smoke" else {}
         self._apply(
             TrialRow(self.trials, program, rung, rng_seed, "f", outcome, value, measures=measures, seq=self.seq + 1)
         )
@@ -113,23 +115,44 @@ def test_an_incumbent_is_checked_before_more_is_born(story):
     assert story.next() == Plan(1, "proxy", "another rng_seed is worth more than a birth")
 
 
-def test_a_change_that_does_nothing_is_not_tried_twice():
+def test_a_change_that_does_nothing_lives_nowhere():
     story = Story(migrate_every=0)
     story.seed_program(1, 2.0)
-    story.event("plan", program=1, rung="confirm")
-    story.trial(1, "confirm", 1000, 1.9)
-    for id in range(3, 9):
-        story.program(id, "perturb", (1,), birth=id - 2)
+    for id, operator, value in ((2, "perturb", 2.0), (3, "ablate", 2.0), (4, "prune", 2.0), (5, "perturb", 1.99)):
+        story.program(id, operator, (1,), birth=id - 1)
+        story.trial(id, "smoke", 0, 3.0, kind=1)
+        story.trial(id, "proxy", 0, value)
+    known = story.state.programs
+    assert [known[id].echo for id in (2, 3, 4, 5)] == [True, True, False, False]
+    assert not any(known[id].improved for id in (2, 3, 4))
+    residents = story.state.islands[0].archive.ranked(story.state.mean)
+    assert set(residents) == {1, 4, 5}
+
+
+def test_newcomers_race_once_and_then_whoever_leads():
+    story = Story(migrate_every=0)
+    story.seed_program(1, 2.0)
+    for rng_seed in range(3):
+        story.event("plan", program=1, rung="confirm")
+        story.trial(1, "confirm", 1000 + rng_seed, 1.9 + 0.001 * rng_seed)
+    for id in (2, 3, 4):
+        story.program(id, "perturb", (1,), birth=id - 1)
         story.trial(id, "smoke", 0, 3.0)
-        story.trial(id, "proxy", 0, 2.0 if id < 6 else 1.99)
-    assert [story.state.programs[id].echo for id in (3, 5, 6)] == [True, True, False]
-    planned = []
-    while isinstance(action := story.next(), Plan):
-        planned.append(action.program)
-        story.event("plan", program=action.program, rung=action.rung)
-        story.trial(action.program, "proxy", len(story.state.programs[action.program].values) - 1, 2.0)
-    assert planned
-    assert not {3, 4, 5} & set(planned)
+        story.trial(id, "proxy", 0, 1.999)
+        if id < 4:
+            story.event("plan", program=id, rung="proxy")
+            story.trial(id, "proxy", 1, 2.009)
+    late = {"spent": Spent(45.0, 0, 0), "budget": Budget(seconds=60)}
+    assert not (isinstance(story.next(), Plan) and story.next().rung == "confirm")  # its share is used up
+    order = []
+    while isinstance(action := story.next(**late), Plan) and action.rung == "confirm":
+        order.append(action.program)
+        place = story.state.programs[action.program].planned.get("confirm", 0)
+        story.event("plan", program=action.program, rung="confirm")
+        story.trial(action.program, "confirm", 1000 + place, {2: 1.95, 3: 1.85}[action.program] + 0.001 * place)
+    assert sorted(order[:2]) == [2, 3]  # 4 has not been checked on the proxy
+    assert order[2:4] == [3, 3]
+    assert story.state.confirmed[:2] == [1, 3]
 
 
 def test_births_alternate_between_islands_and_wait_for_the_operators(story):

@@ -15,7 +15,7 @@ FLAT = Mixture(np.ones(1), np.zeros(1), np.ones(1))
 
 def parent_state(rng_seeds: tuple[int, ...] = (0, 1, 2)) -> State:
     values = 3.0 + 0.01 * np.array([0.3, -1.2, 0.8, 0.1])[: len(rng_seeds)]
-    return Posterior(origin(3.0, NOISE), FLAT, NOISE, rng_seeds, values).state()
+    return Posterior(origin(3.0, 0.0, NOISE), FLAT, NOISE, rng_seeds, values).state()
 
 
 def enumerated(parent: State, prior: Mixture, rng_seeds: tuple[int, ...], values: np.ndarray) -> Mixture:
@@ -91,8 +91,8 @@ def test_one_wild_trial_among_many_counts_little() -> None:
     wild = calm.copy()
     wild[3] += 0.08
     seeds = tuple(range(len(calm)))
-    without = Posterior(origin(3.0, NOISE), FLAT, NOISE, seeds, calm)
-    found = Posterior(origin(3.0, NOISE), FLAT, NOISE, seeds, wild)
+    without = Posterior(origin(3.0, 0.0, NOISE), FLAT, NOISE, seeds, calm)
+    found = Posterior(origin(3.0, 0.0, NOISE), FLAT, NOISE, seeds, wild)
     assert found.outliers() > 0.9 > 0.1 > without.outliers()
     assert abs(found.value().mean() - without.value().mean()) < 0.3 * (wild.mean() - calm.mean())
 
@@ -100,7 +100,7 @@ def test_one_wild_trial_among_many_counts_little() -> None:
 def test_louder_trials_make_a_louder_program_with_a_wider_interval() -> None:
     base = np.array([-1.0, 0.3, 1.1, -0.4]) * NOISE.sd
     soft, loud = (
-        Posterior(origin(3.0, NOISE), FLAT, NOISE, (0, 1, 2, 3), 3.0 + factor * base) for factor in (0.5, 2.0)
+        Posterior(origin(3.0, 0.0, NOISE), FLAT, NOISE, (0, 1, 2, 3), 3.0 + factor * base) for factor in (0.5, 2.0)
     )
     assert loud.loudness() > 1.5 * soft.loudness()
     assert loud.value().variance() > 2.0 * soft.value().variance()
