@@ -9,7 +9,10 @@ import ast
 from collections.abc import Callable, Sequence
 
 from evolve.operators.pruning.keys import dict_entries
-from evolve.operators.pruning.reading import Function, Reading, string
+from evolve.operators.pruning.reading import Function, Reading, is_setdefault, string
+
+_ASKING = frozenset({"builtins.len", "builtins.bool", "builtins.any", "builtins.all"})
+_KEYED = frozenset({"get", "setdefault", "update"})
 
 
 def keys_to_pin(
@@ -27,6 +30,10 @@ def keys_to_pin(
         For a test whose block fills the state: one of its keys, if none is read. Of writes that may come before such
         a test: all their keys.
     """
+    if _asks_otherwise(reading):
+        names = [name for statement in asleep for name in _written(reading, statement, None) if not is_live(name)]
+        if names:
+            return names
     for test in tests:
         for subject in _tested(test.test):
             inside = [name for statement in test.body for name in _written(reading, statement, subject)]
@@ -36,10 +43,77 @@ def keys_to_pin(
                 continue
             for statement in asleep:
                 names = [name for name in _written(reading, statement, None) if not is_live(name)]
-                apart = not _may_share_states(reading, statement, test) or _comes_after(reading, statement, test)
-                if names and not apart:
+                if names and _may_share_states(reading, statement, test) and not _comes_after(reading, statement, test):
                     return names
     return []
+
+
+def _asks_otherwise(reading: Reading) -> bool:
+    """Whether a state is asked for being empty in any way but `if not state: ...` with a block that fills it.
+
+    Then every write to a state may be what decides, in this step or in the next.
+    """
+    for node in reading.nodes:
+        if isinstance(node, ast.Name | ast.Subscript) and _is_asked(reading, node) and _may_be_state(reading, node):
+            test = reading.statement(node)
+            in_test = isinstance(test, ast.If) and any(node is part for part in ast.walk(test.test))
+            if not in_test or not _fills(reading, test, node):
+                return True
+    return False
+
+
+def _fills(reading: Reading, statement: ast.stmt, subject: ast.expr) -> bool:
+    """Whether a statement is `if not state: ...` or `if len(state) == 0: ...` with a block that fills the state."""
+    if not isinstance(statement, ast.If):
+        return False
+    test = statement.test
+    empty = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
+    counted = isinstance(test, ast.Compare) and ast.unparse(test) == f"len({ast.unparse(subject)}) == 0"
+    filled = any(_written(reading, inner, subject) for inner in statement.body if not isinstance(inner, ast.If))
+    return (empty or counted) and (filled or _is_passed_on(statement, subject))
+
+
+def _is_asked(reading: Reading, node: ast.expr) -> bool:
+    """Whether an expression stands where its truth, its length or its equality counts."""
+    parent = reading.parent[node]
+    if isinstance(parent, ast.If | ast.While | ast.IfExp | ast.Assert):
+        return node is parent.test
+    if isinstance(parent, ast.comprehension):
+        return node in parent.ifs
+    if isinstance(parent, ast.Compare):
+        by_key = all(isinstance(op, ast.In | ast.NotIn) for op in parent.ops)
+        return node is parent.left or not by_key
+    if isinstance(parent, ast.Call):
+        return node in parent.args and reading.path(parent.func) in _ASKING
+    return isinstance(parent, ast.BoolOp) or (isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.Not))
+
+
+def _may_be_state(reading: Reading, node: ast.Name | ast.Subscript) -> bool:
+    """Whether an expression may be a parameter's state: taken from `.state`, or an argument that is used as a dict."""
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.value, ast.Attribute) and node.value.attr == "state"
+    binding = reading.binding(node)
+    if any(isinstance(store, ast.arg) for store in binding.stores):
+        return any(_is_dict_use(reading.parent[load]) for load in binding.loads)
+    sources = (reading.parent.get(store) for store in binding.stores if isinstance(store, ast.Name))
+    return any(source is not None and _mentions_states(source) for source in sources)
+
+
+def _is_dict_use(node: ast.AST) -> bool:
+    if isinstance(node, ast.Subscript):
+        return string(node.slice) is not None
+    return isinstance(node, ast.Attribute) and node.attr in _KEYED
+
+
+def _mentions_states(node: ast.AST) -> bool:
+    return any(isinstance(part, ast.Attribute) and part.attr == "state" for part in _headers(node))
+
+
+def _headers(node: ast.AST) -> list[ast.AST]:
+    """What a node is made of, the blocks of a loop left out."""
+    if isinstance(node, ast.For):
+        return list(ast.walk(node.iter))
+    return list(ast.walk(node))
 
 
 def _written(reading: Reading, statement: ast.stmt, subject: ast.expr | None) -> list[str]:
@@ -49,8 +123,12 @@ def _written(reading: Reading, statement: ast.stmt, subject: ast.expr | None) ->
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and _means(reading, node.value, subject):
             found += [name] if (name := string(node.slice)) is not None else []
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            entries = dict_entries(reading, node) if _means(reading, node.func.value, subject) else None
+            if not _means(reading, node.func.value, subject):
+                continue
+            entries = dict_entries(reading, node)
             found += [entry.key for entry in entries or []]
+            if is_setdefault(node) and (name := string(node.args[0])) is not None:
+                found.append(name)
     return found
 
 
