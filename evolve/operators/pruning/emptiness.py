@@ -39,7 +39,8 @@ def keys_to_pin(
             inside = [name for statement in test.body for name in _written(reading, statement, subject)]
             if inside and not any(is_live(name) for name in inside):
                 return inside[:1]
-            if not inside and not _is_passed_on(test, subject):
+            updated = any(_is_updated(statement, subject) for statement in test.body)
+            if not (inside or updated or _is_passed_on(test, subject)):
                 continue
             for statement in asleep:
                 names = [name for name in _written(reading, statement, None) if not is_live(name)]
@@ -69,8 +70,17 @@ def _fills(reading: Reading, statement: ast.stmt, subject: ast.expr) -> bool:
     test = statement.test
     empty = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
     counted = isinstance(test, ast.Compare) and ast.unparse(test) == f"len({ast.unparse(subject)}) == 0"
-    filled = any(_written(reading, inner, subject) for inner in statement.body if not isinstance(inner, ast.If))
+    always = [inner for inner in statement.body if not isinstance(inner, ast.If)]
+    filled = any(_written(reading, inner, subject) or _is_updated(inner, subject) for inner in always)
     return (empty or counted) and (filled or _is_passed_on(statement, subject))
+
+
+def _is_updated(statement: ast.stmt, subject: ast.expr) -> bool:
+    """Whether a statement is `state.update(...)` with some entries."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.func.attr != "update":
+        return False
+    return ast.dump(call.func.value) == ast.dump(subject) and any(keyword.arg for keyword in call.keywords)
 
 
 def _is_asked(reading: Reading, node: ast.expr) -> bool:

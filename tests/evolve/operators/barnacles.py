@@ -159,7 +159,10 @@ BARNACLES: dict[str, Barnacle] = {
 
 
 def overgrown(source: str, rng: random.Random, count: int) -> str:
-    """The genome with `count` barnacles drawn by `rng`."""
+    """The genome with `count` barnacles drawn by `rng`, of the kinds that can be seen to be none of its own."""
+    kinds = sorted(BARNACLES)
+    if "if self.state[p]]" in source:
+        kinds.remove("unread_state")  # it asks whether a state is filled, so whatever fills one may matter
     for n in range(count):
-        source = BARNACLES[rng.choice(sorted(BARNACLES))](source, n)
+        source = BARNACLES[rng.choice(kinds)](source, n)
     return source
