@@ -218,6 +218,8 @@ def table() -> str:
     lines += ["", "How the winners came about:", ""]
     for row in sorted((r for r in found if r["search"] == "four islands" and r["kind"] == "run"), key=_seed):
         lines.append(f"- rng_seed {row['rng_seed']}: " + " -> ".join(row["path"]))
+    if not any(row["kind"] == "score" for row in found):
+        return "\n".join(lines) + "\n"
     lines += [
         "",
         f"## At equal steps: winners on the confirm rung, {len(FRESH)} rng_seeds that no search has used",
