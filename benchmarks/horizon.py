@@ -23,7 +23,7 @@ from population.genome import digest
 from population.verdict import t_quantile
 
 RESULT = Path(__file__).parent / "results" / "horizon.md"
-FACTOR = " * min(1.0, 120 / train_steps) ** 0.3"
+FACTOR = " * min(1, 120 / train_steps) ** 0.3"
 FIRST_RNG_SEED = 9500
 """Used nowhere else."""
 

@@ -133,13 +133,10 @@ def initialize(model):
 
 
 def schedule(step, train_steps):
-    """Linear warmup, plateau, linear decay to zero: Haegele 2024 <https://arxiv.org/abs/2405.18392>.
-
-    The rates were tuned at 120 steps; longer runs want lower ones: Bjorck 2024 <https://arxiv.org/abs/2409.19913>.
-    """
+    """Linear warmup, plateau, linear decay to zero: Haegele 2024 <https://arxiv.org/abs/2405.18392>."""
     warmup = (step + 1) / (WARMUP_FRACTION * train_steps + 1)
     decay = (train_steps - step) / (DECAY_FRACTION * train_steps + 1)
-    return min(1.0, warmup, decay) * min(1.0, 120 / train_steps) ** 0.3
+    return min(1.0, warmup, decay) * min(1, 120 / train_steps) ** 0.3  # Bjorck 2024 <https://arxiv.org/abs/2409.19913>
 
 
 def recipe(model, train_steps):

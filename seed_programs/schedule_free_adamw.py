@@ -97,12 +97,9 @@ def initialize(model):
 
 
 def schedule(step, train_steps):
-    """Linear warmup and nothing else: the average does what a decay would do.
-
-    The rates were tuned at 120 steps; longer runs want lower ones: Bjorck 2024 <https://arxiv.org/abs/2409.19913>.
-    """
+    """Linear warmup and nothing else: the average does what a decay would do."""
     warmup = (step + 1) / (WARMUP_FRACTION * train_steps + 1)
-    return min(1.0, warmup) * min(1.0, 120 / train_steps) ** 0.3
+    return min(1.0, warmup) * min(1, 120 / train_steps) ** 0.3  # Bjorck 2024 <https://arxiv.org/abs/2409.19913>
 
 
 def recipe(model, train_steps):

