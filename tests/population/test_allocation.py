@@ -3,7 +3,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from population.allocation import CHECKED, MAX_REPLICATES, Candidate, birth_gain, choose, replicate_gains
+from population.allocation import (
+    CHECKED,
+    LEADERS,
+    LEADERS_CHECKED,
+    MAX_REPLICATES,
+    Candidate,
+    birth_gain,
+    choose,
+    replicate_gains,
+)
 from population.mixture import Mixture
 
 
@@ -31,6 +40,14 @@ def test_close_rivals_are_replicated_and_settled_ones_are_not() -> None:
 def test_an_unchecked_incumbent_comes_first() -> None:
     programs = [candidate(5, 1.0, 0.0, n=CHECKED - 1), candidate(6, 9.0, 0.0)]
     assert choose(programs, birth_gain=100.0, replicated=0.0) == 5
+
+
+def test_the_best_few_are_checked_next_and_nobody_else() -> None:
+    few = LEADERS_CHECKED - 1
+    programs = [candidate(id, 1.0 + id, 0.0, n=few if id in (3, LEADERS) else CHECKED) for id in range(LEADERS + 1)]
+    assert choose(programs, birth_gain=100.0, replicated=0.0) == 3
+    checked = [candidate(each.program, each.mean, 0.0, n=CHECKED) if each.program == 3 else each for each in programs]
+    assert choose(checked, birth_gain=100.0, replicated=0.0) is None
 
 
 def test_replicates_are_capped() -> None:
