@@ -120,6 +120,7 @@ class State:
         self.digests: dict[str, int] = {}
         self.queue: deque[Planned] = deque()
         self._elites: list[list[int]] | None = None
+        self._ranked: tuple[list[list[int]], list[int]] | None = None
         self.islands: tuple[Island, ...] = make_islands(config.islands)
         self.estimates = {"proxy": Estimates(), "confirm": Estimates()}
         self.outcomes: Counter[str] = Counter()
@@ -165,9 +166,13 @@ class State:
         return self._elites
 
     def elites(self) -> list[int]:
-        """The elites of all islands, each once, best first."""
-        found = {elite for elites in self.island_elites() for elite in elites}
-        return sorted(found, key=lambda id: (self.mean(id), id))
+        """The elites of all islands, each once, best first; looked up anew when `island_elites` was."""
+        by_island = self.island_elites()
+        if self._ranked is None or self._ranked[0] is not by_island:
+            found = {elite for elites in by_island for elite in elites}
+            mean = cache(self.mean)
+            self._ranked = by_island, sorted(found, key=lambda id: (mean(id), id))
+        return self._ranked[1]
 
     def leaders(self) -> list[int]:
         """Whoever may be reported as the best: elites, seed programs and confirmed programs, in order of id."""
