@@ -14,7 +14,6 @@ from evolve.chance import stream
 from evolve.operators import PARENTS
 from evolve.state import Planned, State
 from population.allocation import Candidate, birth_gain, choose
-from population.estimate import Estimate
 from population.island import draw_operator, draw_parents, pruning_due
 from population.migration import migrants
 
@@ -136,10 +135,9 @@ def _racer(state: State) -> int | None:
     elites = state.elites()
     free, racing = [], 0
     for program in elites:
-        at = proxy.estimate(program)
-        if at.mean - at.sd > state.mean(elites[0]) or racing == RACERS:
+        if proxy.mean(program) - proxy.sd(program) > proxy.mean(elites[0]) or racing == RACERS:
             break
-        if at.n < CHECKED:
+        if state.programs[program].finished("proxy") < CHECKED:
             continue
         may_climb = _may_climb(state, program)
         racing += may_climb or _pending(state, program, "confirm")
@@ -147,7 +145,7 @@ def _racer(state: State) -> int | None:
     for program in free:
         if not state.programs[program].planned.get("confirm", 0):
             return program
-    free.sort(key=lambda id: (confirm.estimate(id).mean, id))
+    free.sort(key=lambda id: (confirm.mean(id), id))
     return next((program for program in free if _plausible(state, program)), None)
 
 
@@ -165,7 +163,7 @@ def _plausible(state: State, program: int) -> bool:
     rivals = [id for id in state.confirmed if id != program]
     if not rivals:
         return True
-    best = min(rivals, key=lambda id: (confirm.estimate(id).mean, id))
+    best = min(rivals, key=lambda id: (confirm.mean(id), id))
     return confirm.difference(program, best).low < 0
 
 
@@ -175,9 +173,9 @@ def _replicate(state: State) -> Plan | None:
         return None  # whoever leads is being checked already; nobody else is the incumbent meanwhile
     candidates = []
     for program in state.elites()[:CANDIDATES]:
-        at: Estimate = proxy.estimate(program)
-        if at.n < MOST_REPLICATES and not _pending(state, program, "proxy"):
-            candidates.append(Candidate(program, at.mean, proxy.replicate_reduction(program), at.n))
+        n = state.programs[program].finished("proxy")
+        if n < MOST_REPLICATES and not _pending(state, program, "proxy"):
+            candidates.append(Candidate(program, proxy.mean(program), proxy.replicate_reduction(program), n))
     if not candidates:
         return None
     leader = min(candidate.mean for candidate in candidates)

@@ -16,11 +16,14 @@ def pair(state: State) -> tuple[int, int, str] | None:
     That is the confirm rung once a seed program and another program have been there with every planned rng_seed, and
     the proxy rung before that. The best program may be a seed program.
     """
-    seeds = [known.id for known in state.seed_programs()]
-    for rung, candidates in (("confirm", state.confirmed), ("proxy", _on_proxy(state))):
-        seeds_there = [id for id in seeds if id in set(candidates)]
-        if seeds_there and not (rung == "confirm" and len(seeds_there) == len(candidates)):
-            return _lowest(state, rung, candidates), _lowest(state, rung, seeds_there), rung
+    seeds = {known.id for known in state.seed_programs()}
+    seeds_there = seeds.intersection(state.confirmed)
+    if seeds_there and len(seeds_there) < len(state.confirmed):
+        return _lowest(state, "confirm", state.confirmed), _lowest(state, "confirm", seeds_there), "confirm"
+    candidates = _on_proxy(state)
+    seeds_there = seeds.intersection(candidates)
+    if seeds_there:
+        return _lowest(state, "proxy", candidates), _lowest(state, "proxy", seeds_there), "proxy"
     return None
 
 
@@ -75,7 +78,7 @@ def _on_proxy(state: State) -> list[int]:
 
 def _lowest(state: State, rung: str, candidates: Iterable[int]) -> int:
     estimates = state.estimates[rung]
-    return min(candidates, key=lambda id: (estimates.estimate(id).mean, id))
+    return min(candidates, key=lambda id: (estimates.mean(id), id))
 
 
 def _standing(state: State, program: int, rung: str) -> Standing:

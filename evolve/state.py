@@ -156,7 +156,7 @@ class State:
 
     def mean(self, program: int) -> float:
         """Posterior mean on the proxy rung: what archives rank by."""
-        return self.estimates["proxy"].estimate(program).mean
+        return self.estimates["proxy"].mean(program)
 
     def island_elites(self) -> list[list[int]]:
         """The elites of each island, best first; looked up anew only after what can change them."""
@@ -232,7 +232,8 @@ class State:
             self._plan(row.program, "proxy", FIRST_CHILD_TRIALS if known.parent is not None else FIRST_SEED_TRIALS)
             return
         self.estimates[row.rung].add_trial(row.program, row.rng_seed, row.value)
-        self._elites = None
+        if row.rung == "proxy":
+            self._elites = None
         if known.complete(row.rung):
             if row.rung == "proxy" and known.improved is None:
                 self._enter(known)

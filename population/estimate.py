@@ -64,7 +64,8 @@ class _Program:
         trials: Sum and count of values by rng_seed.
         current: Something computed from its present trials and ancestors may be kept, here or further down.
         reported: `stale` knows that it changed.
-        loudness: Its noise sd over the typical one, as of `estimate`.
+        moments: Posterior mean and sd.
+        loudness: Its noise sd over the typical one, as of `moments`.
     """
 
     id: int
@@ -74,6 +75,7 @@ class _Program:
     trials: dict[int, tuple[float, int]] = field(default_factory=dict)
     current: bool = False
     reported: bool = False
+    moments: tuple[float, float] | None = None
     estimate: Estimate | None = None
     loudness: float = 0.0
 
@@ -156,11 +158,24 @@ class Estimates:
         """
         entry = self._find(program)
         if entry.estimate is None:
-            posterior = self._posterior(entry)
-            entry.estimate = self._summary(posterior.value(), len(entry.trials))
-            entry.loudness = posterior.loudness()
-            entry.current = True
+            entry.estimate = self._summary(self._value(entry), len(entry.trials))
         return entry.estimate
+
+    def mean(self, program: int) -> float:
+        """The `mean` of `estimate`, without the cost of the interval.
+
+        Raises:
+            ValueError: As `estimate`.
+        """
+        return self._moments(program)[0]
+
+    def sd(self, program: int) -> float:
+        """The `sd` of `estimate`, without the cost of the interval.
+
+        Raises:
+            ValueError: As `estimate`.
+        """
+        return self._moments(program)[1]
 
     def replicate_reduction(self, program: int) -> float:
         """Sd of the change of a program's posterior mean that a trial on one more, fresh rng_seed would bring.
@@ -168,7 +183,7 @@ class Estimates:
         Raises:
             ValueError: As `estimate`.
         """
-        variance = self.estimate(program).sd ** 2
+        variance = self.sd(program) ** 2
         noise = (self.noise().sd * self._find(program).loudness) ** 2
         return variance / math.sqrt(variance + noise)
 
@@ -247,9 +262,25 @@ class Estimates:
                 node.reported = True
                 self._stale.append(node.id)
             node.current = False
-            node.estimate = None
+            node.moments = node.estimate = None
             self._states.pop(node.id, None)
             stack.extend(node.children)
+
+    def _moments(self, program: int) -> tuple[float, float]:
+        entry = self._find(program)
+        if entry.moments is None:
+            self._value(entry)
+            assert entry.moments is not None
+        return entry.moments
+
+    def _value(self, entry: _Program) -> Mixture:
+        """Posterior of a program's value; its moments are kept."""
+        posterior = self._posterior(entry)
+        value = posterior.value()
+        entry.moments = value.mean(), math.sqrt(value.variance())
+        entry.loudness = posterior.loudness()
+        entry.current = True
+        return value
 
     def _posterior(self, entry: _Program) -> Posterior:
         fit = self.fit()
@@ -311,7 +342,7 @@ class Estimates:
         self.fits += 1
         for entry in self._programs.values():
             entry.current = False
-            entry.estimate = None
+            entry.moments = entry.estimate = None
 
     def _evidence(self, entry: _Program) -> Evidence:
         return Evidence(entry.operator, entry.parent is None, entry.values(), self._posterior(entry))
