@@ -155,6 +155,28 @@ def test_newcomers_race_once_and_then_whoever_leads():
     assert story.state.confirmed[:2] == [1, 3]
 
 
+def test_the_race_takes_newcomers_only_while_there_is_room(monkeypatch):
+    monkeypatch.setattr("evolve.decide.RACERS", 3)
+    story = Story(migrate_every=0)
+    story.seed_program(1, 2.0)
+    for rng_seed in range(3):
+        story.event("plan", program=1, rung="confirm")
+        story.trial(1, "confirm", 1000 + rng_seed, 1.9 + 0.001 * rng_seed)
+    for id in range(2, 8):
+        story.program(id, "perturb", (1,), birth=id - 1)
+        story.trial(id, "smoke", 0, 3.0)
+        story.trial(id, "proxy", 0, 1.999)
+        story.event("plan", program=id, rung="proxy")
+        story.trial(id, "proxy", 1, 2.009)
+    late = {"spent": Spent(45.0, 0, 0), "budget": Budget(seconds=60)}
+    entered: set[int] = set()
+    while isinstance(action := story.next(in_flight=set(story.state.queue), **late), Plan) and action.rung == "confirm":
+        assert action.program not in entered
+        entered.add(action.program)
+        story.event("plan", program=action.program, rung="confirm")
+    assert len(entered) == 3
+
+
 def test_births_alternate_between_islands_and_wait_for_the_operators(story):
     story.event("plan", program=1, rung="confirm")
     story.trial(1, "confirm", 1000, 1.9)

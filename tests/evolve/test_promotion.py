@@ -6,7 +6,7 @@ from simulated import SimulatedRunner
 
 from evaluator.records import Limits, Rung
 from evolve.budget import Budget
-from evolve.overview import standings
+from evolve.overview import overview, standings
 from evolve.promotion import PromotionError, carry_out, lines, plan, promotions, results
 from population.store import Store
 
@@ -117,3 +117,17 @@ def test_a_search_goes_on_after_a_promotion_and_learns_nothing_from_it(folder, s
     state = test_engine.search(folder, Budget(births=33))
     assert state.births == 33
     assert "full" not in state.steps
+
+
+def test_promotions_trials_are_neither_counted_nor_charged_to_the_search(folder, store):
+    def searched() -> int:
+        return sum(row.rung != "full" for row in store.trials())
+
+    before = overview(store).trials
+    promote(store, best(store), SimulatedRunner())
+    after = overview(store)
+    assert after.trials == sum(after.outcomes.values()) == before == searched()
+    store.close()
+    test_engine.search(folder, Budget(trials=before + 2))
+    with Store.open(folder / "population.db") as again:
+        assert overview(again).trials == before + 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from enum import IntEnum
 
-from evolve.operators.pruning.calls import Known, keys_of, known_functions
+from evolve.operators.pruning.calls import callees, keys_of
 from evolve.operators.pruning.purity import plain_values
 from evolve.operators.pruning.reading import Function, Reading, string
 from evolve.operators.pruning.scopes import Binding
@@ -47,9 +47,7 @@ class Values:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._arguments: dict[ast.AST, Known] = {}
-        for known in known_functions(reading):
-            self._arguments.update(dict.fromkeys(known.arguments(), known))
+        self._callees = callees(reading)
         self._keys = keys_of(reading)
         self._busy: list[object] = []
 
@@ -108,7 +106,7 @@ class Values:
     def _given(self, binding: Binding) -> list[ast.expr] | None:
         for store in binding.stores:
             if isinstance(store, ast.arg):
-                known = self._arguments.get(store)
+                known = self._callees.get(store)
                 return known.values(store) if known else None
         return plain_values(self._reading, binding)
 

@@ -97,6 +97,12 @@ def known_functions(reading: Reading) -> tuple[Known, ...]:
 
 
 @lru_cache(maxsize=4)
+def callees(reading: Reading) -> Mapping[ast.AST, Known]:
+    """The function of each argument whose every value is known."""
+    return {argument: known for known in known_functions(reading) for argument in known.arguments()}
+
+
+@lru_cache(maxsize=4)
 def keys_of(reading: Reading) -> Keys:
     """What is known about the string keys of a genome, dicts unpacked into known calls explained."""
     calls = (call for known in known_functions(reading) for call in known.calls)

@@ -10,7 +10,7 @@ import ast
 import operator
 from collections.abc import Callable
 
-from evolve.operators.pruning.calls import Known, keys_of, known_functions
+from evolve.operators.pruning.calls import callees, keys_of
 from evolve.operators.pruning.holders import is_own
 from evolve.operators.pruning.keys import dict_entries
 from evolve.operators.pruning.purity import plain_values
@@ -54,9 +54,7 @@ class Constants:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._arguments: dict[ast.AST, Known] = {}
-        for known in known_functions(reading):
-            self._arguments.update(dict.fromkeys(known.arguments(), known))
+        self._callees = callees(reading)
         self._keys = keys_of(reading)
         self._busy: list[object] = []
 
@@ -142,8 +140,8 @@ class Constants:
         if len(stores) != 1:
             return None
         store = stores[0]
-        if store in self._arguments and isinstance(store, ast.arg):
-            return self._arguments[store].values(store)
+        if store in self._callees and isinstance(store, ast.arg):
+            return self._callees[store].values(store)
         if isinstance(store, ast.Name):
             return plain_values(self._reading, self._reading.binding(store))
         return None
