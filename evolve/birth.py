@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evolve.classes import labelled
 from evolve.decide import Vary
 from evolve.state import State
 from evolve.variation import Varied
@@ -21,13 +22,14 @@ def attempt_rows(state: State, action: Vary, varied: Varied) -> list[EventRow | 
             "operator": action.operator,
             "parents": list(action.parents),
             "pruning": action.pruning,
+            **({"model": action.model} if action.model else {}),
             "result": result,
             "reason": varied.reason if known is None else f"program {known} again",
         },
     )
     if varied.child is None or known is not None:
         return [attempt]
-    child = varied.child
+    child = labelled(varied.child, action.operator)
     program = ProgramRow(
         len(state.programs) + 1,
         varied.digest,
@@ -39,5 +41,9 @@ def attempt_rows(state: State, action: Vary, varied: Varied) -> list[EventRow | 
         child.component,
         child.note,
         child.moves,
+        hypothesis=child.hypothesis,
+        depth=child.depth,
+        provenance=child.provenance,
+        attempt=action.attempt,
     )
     return [attempt, program]

@@ -15,13 +15,17 @@ class Spent:
 
     Attributes:
         seconds: Running time over all processes of the run, pauses between them left out.
-        births: Programs made by operators.
+        births: Programs made by operators, and attempts under way.
         trials: Trials written or under way.
+        tokens: Tokens of language models, those that calls under way may cost included.
+        usd: The same in US dollars.
     """
 
     seconds: float
     births: int
     trials: int
+    tokens: int = 0
+    usd: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -32,18 +36,28 @@ class Budget:
         seconds: Running time.
         births: Programs made by operators.
         trials: Trials.
+        tokens: Tokens of language models.
+        usd: US dollars for language models.
     """
 
     seconds: float | None = None
     births: int | None = None
     trials: int | None = None
+    tokens: int | None = None
+    usd: float | None = None
 
     @classmethod
-    def of(cls, seconds: float | None, births: int | None, trials: int | None) -> Budget:
+    def of(
+        cls,
+        seconds: float | None,
+        births: int | None,
+        trials: int | None,
+        tokens: int | None = None,
+        usd: float | None = None,
+    ) -> Budget:
         """The budget a user asked for; five minutes when nothing was asked."""
-        if seconds is None and births is None and trials is None:
-            return cls(seconds=DEFAULT_SECONDS)
-        return cls(seconds, births, trials)
+        asked = (seconds, births, trials, tokens, usd)
+        return cls(*asked) if any(bound is not None for bound in asked) else cls(seconds=DEFAULT_SECONDS)
 
     def allows_trial(self, spent: Spent) -> bool:
         """Whether one more trial may start."""
@@ -57,7 +71,13 @@ class Budget:
 
     def used(self, spent: Spent) -> float:
         """Share of the budget that is used, by the bound that is nearest; 0 when there is no bound."""
-        pairs = ((spent.seconds, self.seconds), (spent.births, self.births), (spent.trials, self.trials))
+        pairs = (
+            (spent.seconds, self.seconds),
+            (spent.births, self.births),
+            (spent.trials, self.trials),
+            (spent.tokens, self.tokens),
+            (spent.usd, self.usd),
+        )
         return max((used / bound for used, bound in pairs if bound), default=0.0)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 
+from evolve import money
 from evolve.budget import Budget, Spent
 from evolve.chance import stream
 from evolve.operators import PARENTS
@@ -69,6 +70,7 @@ class Vary:
         operator: What makes it.
         parents: Ids, the main parent first.
         pruning: Whether this is the island's pruning round.
+        model: The language model that is asked, or "".
     """
 
     attempt: int
@@ -76,12 +78,15 @@ class Vary:
     operator: str
     parents: tuple[int, ...]
     pruning: bool = False
+    model: str = ""
 
 
 Action = Run | Plan | Migrate | Vary
 
 
-def next_action(state: State, in_flight: Set[Planned], spent: Spent, budget: Budget, may_vary: bool) -> Action | None:
+def next_action(
+    state: State, in_flight: Set[Planned], spent: Spent, budget: Budget, may_vary: bool, busy: int = 0
+) -> Action | None:
     """What to begin now that a slot is free; None to wait, or to end when nothing is under way.
 
     Args:
@@ -90,16 +95,30 @@ def next_action(state: State, in_flight: Set[Planned], spent: Spent, budget: Bud
         spent: What has been used.
         budget: What may be used.
         may_vary: Whether the operators' process is free.
+        busy: Highest number of an attempt under way that is not written yet, or 0.
     """
     if not budget.allows_trial(spent):
         return None
     for plan in state.queue:
         if plan not in in_flight:
             return Run(plan)
-    if not budget.allows_birth(spent) or not any(len(island.archive) for island in state.islands):
+    if (
+        not budget.allows_birth(spent)
+        or money.is_spent(state, spent, budget)
+        or not any(len(island.archive) for island in state.islands)
+    ):
         return None
     finale = budget.used(spent) >= FINALE
-    return _migration(state) or _climb(state, finale) or _replicate(state) or (_birth(state) if may_vary else None)
+    return _migration(state) or _check(state, finale) or (_birth(state, busy) if may_vary else None)
+
+
+def due(state: State, spent: Spent, budget: Budget) -> bool:
+    """Whether something should be checked before more is born."""
+    return _check(state, budget.used(spent) >= FINALE) is not None
+
+
+def _check(state: State, finale: bool) -> Plan | None:
+    return _climb(state, finale) or _replicate(state)
 
 
 def _migration(state: State) -> Migrate | None:
@@ -185,8 +204,8 @@ def _replicate(state: State) -> Plan | None:
     return None if chosen is None else Plan(chosen, "proxy", "another rng_seed is worth more than a birth")
 
 
-def _birth(state: State) -> Vary:
-    attempt = state.attempts + 1
+def _birth(state: State, busy: int) -> Vary | None:
+    attempt = max(state.attempts, busy) + 1
     rng = stream(state.config.rng_seed, "attempt", attempt)
     # An island is empty only when every seed program has failed; then its neighbours go on.
     inhabited = [island for island in state.islands if len(island.archive)]
@@ -194,7 +213,9 @@ def _birth(state: State) -> Vary:
     elites = state.island_elites()[island.index]
     if "prune" in state.config.operators and pruning_due(island.accepted_since):
         return Vary(attempt, island.index, "prune", (elites[0],), pruning=True)
-    weights = {name: WEIGHTS.get(name, 1.0) for name in state.config.operators}
+    weights = {name: WEIGHTS.get(name, 1.0) for name in state.config.operators if name in PARENTS}
+    if not weights:
+        return None
     operator = draw_operator(island.profile, weights, rng)
     strangers = [id for id in state.elites() if id not in island.archive]
     parents = draw_parents(elites, PARENTS[operator], state.config.pressure, rng, strangers)

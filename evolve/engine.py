@@ -17,19 +17,23 @@ from types import FrameType
 from typing import Any
 
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
+from evolve import asking
+from evolve.ask import next_ask
+from evolve.asker import Asker
 from evolve.birth import attempt_rows
 from evolve.budget import Budget, Spent
 from evolve.config import Config
+from evolve.conversation import AskAgain, Correct, GiveUp, Use, Wait, next_step
 from evolve.convert import trial_row
 from evolve.decide import Migrate, Plan, Run, Vary, next_action
 from evolve.genomes import NamedGenome
 from evolve.hands import Runner, Worker
 from evolve.inbox import Inbox
 from evolve.report import pair, progress, standing
-from evolve.state import MOST_LOST, Planned, State
+from evolve.state import MOST_LOST, Planned, Row, State
 from evolve.variation import Variation, Varied
 from evolve.views.live import ProgressView
-from population.rows import EstimateRow, EventRow, ProgramRow, TrialRow
+from population.rows import CallRow, EstimateRow, EventRow, ProgramRow, ReplyRow, TrialRow
 from population.store import Store
 
 WAIT_SECONDS = 0.2
@@ -49,8 +53,8 @@ class EngineError(Exception):
 def replay(store: Store, config: Config, rungs: Mapping[str, Rung]) -> State:
     """What a run knows, from its rows."""
     state = State(config, rungs)
-    rows: Iterable[ProgramRow | TrialRow | EventRow] = heapq.merge(
-        store.programs(), store.trials(), store.events(), key=lambda row: row.seq
+    rows: Iterable[Row] = heapq.merge(
+        store.programs(), store.trials(), store.events(), store.calls(), store.replies(), key=lambda row: row.seq
     )
     for row in rows:
         state.apply(row)
@@ -69,6 +73,7 @@ class Engine:
         budget: When to stop.
         view: Shows how it goes.
         clock: Seconds from anywhere; only differences count.
+        asker: Puts questions to language models; None to do without.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class Engine:
         budget: Budget,
         view: ProgressView,
         clock: Callable[[], float] = time.monotonic,
+        asker: Asker | None = None,
     ) -> None:
         self._store = store
         self.state = state
@@ -90,6 +96,7 @@ class Engine:
         self._budget = budget
         self._view = view
         self._clock = clock
+        self._asker = asker
         self._started = clock() - state.seconds
         self._in_flight: dict[int, Planned] = {}
         self._varying: Vary | None = None
@@ -121,10 +128,13 @@ class Engine:
             self._view.start()
             try:
                 self._note_best()  # a kill may have come between a trial and this
+                self._take_up()
                 while True:
                     self._take_in()
+                    self._use_reply()
+                    self._ask()
                     self._start_work()
-                    if not self._in_flight and self._varying is None:
+                    if not self._in_flight and self._varying is None and not self._expects_reply():
                         break
                     self._wait(selector)
                     self._look(FRAME_SECONDS)
@@ -142,6 +152,7 @@ class Engine:
                 self._spent(),
                 self._budget,
                 self._varying is None,
+                self._busy(),
             )
             match action:
                 case Run(plan):
@@ -181,6 +192,66 @@ class Engine:
         self._worker.submit(Variation(action.attempt, action.operator, sources, tuple(self.state.tried)))
         self._varying = action
 
+    # Asking language models
+
+    def _take_up(self) -> None:
+        """Go on with conversations that an earlier process began."""
+        self._write(asking.lost_replies(self.state))
+        for attempt in list(self.state.asked):
+            self._go_on(attempt)
+
+    def _ask(self) -> None:
+        while self._asker is not None and not self._interrupts:
+            waiting = len(self.state.queue) - len(self._in_flight)
+            spent = self._spent()
+            action = next_ask(self.state, self._busy(), waiting, self._slots, spent, self._budget)
+            if action is None:
+                return
+            self._send(self._asker.first_call(self.state, self._store, action, spent, self._budget))
+
+    def _send(self, call: CallRow) -> None:
+        self._write([call])
+        if self._asker is not None:
+            self._asker.send(call)
+
+    def _go_on(self, attempt: int, step: Correct | GiveUp | None = None) -> None:
+        """Do what an attempt needs next: by its last reply, or what came of using that."""
+        asked = self.state.asked[attempt]
+        decided = step or next_step(asked)
+        if isinstance(decided, AskAgain | Correct):
+            follows = asking.next_call(self.state, asked, decided, self._spent(), self._budget)
+            if isinstance(follows, CallRow):
+                self._send(follows)
+                return
+            decided = follows
+        if isinstance(decided, GiveUp):
+            self._write(attempt_rows(self.state, asking.action_of(asked.last), Varied(None, reason=decided.reason)))
+            self.message = f"{asked.last.operator}: {decided.reason}"
+
+    def _use_reply(self) -> None:
+        """Hand the operators' process a reply, when it is free."""
+        if self._varying is not None or self._interrupts:
+            return
+        for asked in self.state.asked.values():
+            step = next_step(asked)
+            if isinstance(step, Use):
+                action = asking.action_of(asked.last)
+                sources = tuple(self._store.program(parent).source for parent in action.parents)
+                self._worker.submit(asking.variation(action, sources, step))
+                self._varying = action
+                return
+
+    def _expects_reply(self) -> bool:
+        """Whether to wait for a model although nothing else is under way."""
+        if self._asker is None or self._interrupts:
+            return False
+        waits = any(isinstance(next_step(asked), Wait | Use) for asked in self.state.asked.values())
+        return waits and self._budget.allows_trial(self._spent())
+
+    def _busy(self) -> int:
+        """Number of the attempt under way that no row tells of yet, or 0."""
+        return self._varying.attempt if self._varying is not None else 0
+
     # Taking in what came of them
 
     def _wait(self, selector: selectors.BaseSelector) -> None:
@@ -190,6 +261,8 @@ class Engine:
             ended = self._evaluator.wait(0)
         for ticket, trial in ended:
             self._on_trial(self._in_flight.pop(ticket), trial)
+        for reply in self._asker.take() if self._asker is not None else ():
+            self._on_reply(reply)
         if self._varying is not None:
             varied = self._worker.take()
             if varied is not None:
@@ -199,6 +272,7 @@ class Engine:
     def _sleep(self, selector: selectors.BaseSelector) -> None:
         """Until a trial or a variation has something to tell, or it is time to look around."""
         descriptors = [*self._evaluator.filenos(), *([self._worker.fileno()] if self._varying else [])]
+        descriptors += [self._asker.fileno()] if self._asker is not None else []
         for descriptor in descriptors:
             selector.register(descriptor, selectors.EVENT_READ)
         selector.select(WAIT_SECONDS)
@@ -212,7 +286,17 @@ class Engine:
             self.message = f"#{plan.program} {plan.rung}: {trial.outcome}: {trial.reason}"
         self._note_best()
 
+    def _on_reply(self, reply: ReplyRow) -> None:
+        attempt = next(number for number, asked in self.state.asked.items() if asked.last.id == reply.call)
+        self._write([reply])
+        self._go_on(attempt)
+
     def _on_variation(self, action: Vary, varied: Varied) -> None:
+        if action.model:
+            step = asking.after(self.state.asked[action.attempt], varied)
+            if step is not None:
+                self._go_on(action.attempt, step)
+                return
         self._write(attempt_rows(self.state, action, varied))
         if varied.child is not None:
             self.message = f"{action.operator}: {varied.child.note}"
@@ -265,7 +349,7 @@ class Engine:
     def _event(self, kind: str, data: Mapping[str, Any]) -> None:
         self._write([EventRow(self.state.events + 1, kind, data)])
 
-    def _write(self, rows: Iterable[ProgramRow | TrialRow | EventRow]) -> None:
+    def _write(self, rows: Iterable[Row]) -> None:
         """Append rows in one transaction; only then learn from them."""
         elapsed = self._elapsed()
         placed = [replace(row, seq=self.state.seq + i, elapsed=elapsed) for i, row in enumerate(rows, 1)]
@@ -278,6 +362,10 @@ class Engine:
                         self._store.append_trial(row)
                     case EventRow():
                         self._store.append_event(row)
+                    case CallRow():
+                        self._store.append_call(row)
+                    case ReplyRow():
+                        self._store.append_reply(row)
         for row in placed:
             self.state.apply(row)
         self._flush()
@@ -307,7 +395,10 @@ class Engine:
 
     def _spent(self) -> Spent:
         paid = self.state.trials - self.state.outcomes["lost"]
-        return Spent(self._elapsed(), self.state.births, paid + len(self._in_flight))
+        trials = paid + len(self._in_flight)
+        births = self.state.births + len(self.state.asked)
+        births += self._varying is not None and not self._varying.model
+        return Spent(self._elapsed(), births, trials, self.state.tokens, self.state.usd)
 
     def _look(self, every: float) -> None:
         """Show how things stand, at most once in `every` seconds."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from evolve.config import Config
-from evolve.views.progress import Gain, IslandProgress, OperatorProgress, Progress, Standing
-from population.queries import IslandLeader, OperatorTally, Summary
+from evolve.replies.statement import DEPTHS
+from evolve.views.progress import ArmProgress, ClassProgress, Gain, IslandProgress, OperatorProgress, Progress, Standing
+from population.queries import ArmTally, ClassTally, IslandLeader, OperatorTally, Summary
 from population.store import Store
 
 SEARCHED = ("smoke", "proxy", "confirm")
@@ -33,6 +34,8 @@ def overview(store: Store) -> Progress:
         best=best,
         best_seed=best_seed,
         gain=_gain(store),
+        arms=tuple(_arm(each) for each in store.arms("proxy")),
+        classes=tuple(ClassProgress(*each) for each in sorted(store.classes("proxy"), key=_by_depth)),
     )
 
 
@@ -69,6 +72,24 @@ def _island(index: int, found: IslandLeader | None) -> IslandProgress:
 
 def _operator(name: str, tally: OperatorTally | None) -> OperatorProgress:
     return OperatorProgress(name, tally.births, tally.failed, tally.improved) if tally else OperatorProgress(name)
+
+
+def _arm(tally: ArmTally) -> ArmProgress:
+    return ArmProgress(
+        tally.operator,
+        tally.model,
+        tally.attempts,
+        tally.births,
+        tally.improved,
+        tally.gain,
+        tally.calls,
+        tally.tokens,
+        tally.usd,
+    )
+
+
+def _by_depth(tally: ClassTally) -> tuple[int, str]:
+    return (DEPTHS.index(tally.depth) if tally.depth in DEPTHS else len(DEPTHS), tally.provenance)
 
 
 def _gain(store: Store) -> Gain | None:

@@ -5,19 +5,25 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import asdict
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from evaluator.pool import Evaluator
 from evaluator.tasks.base import Task
+from evolve.asker import Asker
 from evolve.budget import Budget
 from evolve.config import Config
 from evolve.engine import Engine, replay
 from evolve.genomes import NamedGenome
 from evolve.inbox import Inbox
+from evolve.questions import Price
 from evolve.run import Run, RunError
 from evolve.state import State
 from evolve.variation import VariationWorker
 from evolve.views.live import ProgressView
 from population.store import Store
+
+if TYPE_CHECKING:
+    from evolve.llm import LanguageModels
 
 SEARCH_RUNGS = ("smoke", "proxy", "confirm")
 
@@ -34,6 +40,15 @@ def create(run: Run, config: Config, seeds: tuple[NamedGenome, ...], budget: Bud
         "versions": {name: version(name) for name in ("evolve-optimizers", "torch")},
     }
     Store.create(run.database, settings).close()
+
+
+def language_models(config: Config) -> LanguageModels:
+    """Whoever answers the questions of a run with models."""
+    from evolve.llm import LanguageModels, Settings
+
+    prices = {name: Price(*price) for name, price in config.prices.items()}
+    settings = Settings(config.calls, config.call_seconds, prices)
+    return LanguageModels([name for name, _ in config.models], settings)
 
 
 def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView) -> State:
@@ -69,7 +84,10 @@ def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView) 
                     f"values on rung {name} cannot be compared with new ones. Go on where it began, or start a new "
                     "run with --from and the sources of its best programs (`evolve show ID --source`)"
                 )
-        engine = Engine(store, state, evaluator, worker, Inbox(run.inbox), budget, view)
+        asker = None
+        if config.models:
+            asker = Asker(stack.enter_context(language_models(config)), task)
+        engine = Engine(store, state, evaluator, worker, Inbox(run.inbox), budget, view, asker=asker)
         engine.seed(NamedGenome(**genome) for genome in store.run["seed_programs"])
         engine.run()
         return state

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from statistics import fmean
 
 from evaluator.records import Rung
+from evolve.bandit import MEMORY, Pull
 from evolve.config import Config
+from evolve.conversation import Asked
+from evolve.operators import ASKING
 from evolve.operators.base import Tried
+from evolve.questions import Reply
 from population.estimate import Estimates
 from population.island import Island, make_islands
-from population.rows import EventRow, Move, ProgramRow, TrialRow
+from population.rows import CallRow, EventRow, Move, ProgramRow, ReplyRow, TrialRow
 
 FIRST_SEED_TRIALS = 2
 """Proxy rng_seeds planned for a seed program before anything is born."""
@@ -25,6 +29,9 @@ FIRST_CHILD_TRIALS = 1
 """Proxy rng_seeds planned for a newborn; the allocation rule decides on more."""
 MOST_LOST = 3
 """Times one trial may be lost in a row before the run stops."""
+
+
+Row = ProgramRow | TrialRow | EventRow | CallRow | ReplyRow
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,14 @@ class State:
         fingerprints: What the last value of each rung depended on besides genome and rng_seed.
         replicates: Further proxy trials decided by the allocation rule.
         tried: Recent moves and what came of them.
+        children: Ids of each program's children by their main parent, oldest first.
+        asked: Attempts that wait for a language model, by number.
+        calls: Id of the last call.
+        tokens: Tokens paid, those that calls under way may cost included.
+        usd: The same in US dollars, as far as prices are known.
+        barren_models: By model: how many attempts in a row gave no child, and the last of them.
+        pulls: What asking has come to, for the bandit.
+        to_repair: Children of language models that failed on the smoke rung and have had no repair, oldest first.
         confirmed: Programs whose every planned confirm rng_seed finished.
         best: The last (best, best seed program, rung) that was written down.
         seq: Place of the last row.
@@ -138,11 +153,21 @@ class State:
         self.tried: deque[Tried] = deque(maxlen=400)
         self.operators: dict[str, Counter[str]] = {name: Counter() for name in config.operators}
         self.confirmed: list[int] = []
+        self.children: dict[int, list[int]] = {}
+        self.asked: dict[int, Asked] = {}
+        self.calls = 0
+        self.tokens = 0
+        self.usd = 0.0
+        self.barren_models: dict[str, tuple[int, int]] = {}
+        self.pulls: deque[Pull] = deque(maxlen=MEMORY)
+        self.to_repair: deque[int] = deque()
+        self._paid: Pull | None = None
+        self._unpaid: dict[int, Pull] = {}
         self.best: tuple[int, int, str] | None = None
         self.seq = 0
         self.seconds = 0.0
 
-    def apply(self, row: ProgramRow | TrialRow | EventRow) -> None:
+    def apply(self, row: Row) -> None:
         """Learn from the next row."""
         self.seq = row.seq
         self.seconds = max(self.seconds, row.elapsed)
@@ -153,6 +178,10 @@ class State:
                 self._on_trial(row)
             case EventRow():
                 self._on_event(row)
+            case CallRow():
+                self._on_call(row)
+            case ReplyRow():
+                self._on_reply(row)
 
     def mean(self, program: int) -> float:
         """Posterior mean on the proxy rung: what archives rank by."""
@@ -192,6 +221,10 @@ class State:
         self.digests[row.digest] = row.id
         for estimates in self.estimates.values():
             estimates.add_program(row.id, parent, row.operator)
+        if parent is not None:
+            self.children.setdefault(parent, []).append(row.id)
+        if self._paid is not None:
+            self._unpaid[row.id], self._paid = self._paid, None
         self.barren = 0
         if row.birth is not None:
             self.births = row.birth
@@ -245,6 +278,9 @@ class State:
             return
         known.failed = outcome
         self._elites = None
+        if known.operator in ASKING and known.operator != "llm_repair" and not known.finished("smoke"):
+            self.to_repair.append(known.id)
+        self._credit(known, 0.0)
         for plan in [plan for plan in self.queue if plan.program == known.id]:
             self.queue.remove(plan)  # a program that failed once neither enters an archive nor climbs
         for island in self.islands:
@@ -266,6 +302,7 @@ class State:
             known.improved = not same and self.estimates["proxy"].difference(known.id, known.parent).mean < 0
             if known.improved and known.operator in self.operators:
                 self.operators[known.operator]["improved"] += 1
+            self._credit(known, max(0.0, self.mean(known.parent) - self.mean(known.id)))
         if known.echo:
             return  # it would take its parent's place and be nothing new
         homes = self.islands if known.parent is None else [self.islands[known.island]]
@@ -273,17 +310,64 @@ class State:
             status = island.archive.add(known.id, known.measures, self.mean)
             island.accepted_since += known.improved and status.accepted
 
+    def _credit(self, known: Known, gain: float) -> None:
+        """What asking for this child has come to, once its first trials have ended or one has failed."""
+        pull = self._unpaid.pop(known.id, None)
+        if pull is not None:
+            steps = sum(self.rungs[rung].train_steps for rung, _ in known.values)
+            self.pulls.append(replace(pull, gain=gain, steps=steps))
+
     def _gains(self, known: Known) -> list[float]:
         """Parent's value minus the child's on each proxy rng_seed that both have."""
         assert known.parent is not None
         before = self.programs[known.parent].values
         return [before[key] - value for key, value in known.values.items() if key[0] == "proxy" and key in before]
 
+    def _on_call(self, row: CallRow) -> None:
+        self.calls = row.id
+        self.attempts = max(self.attempts, row.attempt)
+        self.asked.setdefault(row.attempt, Asked()).calls.append(row)
+        self.tokens += row.most_tokens
+        self.usd += row.most_usd or 0.0
+        if row.operator == "llm_repair" and row.parents[1] in self.to_repair:
+            self.to_repair.remove(row.parents[1])
+
+    def _on_reply(self, row: ReplyRow) -> None:
+        asked = next(asked for asked in self.asked.values() if asked.last.id == row.call)
+        asked.replies[row.call] = row
+        call = asked.last
+        counted = row.prompt_tokens + row.completion_tokens
+        if row.outcome == Reply.FAILED:
+            counted, usd = 0, 0.0
+        else:
+            usd = row.usd if row.usd is not None else (call.most_usd or 0.0)
+            counted = counted or call.most_tokens  # what may have been paid counts as paid
+        self.tokens += counted - call.most_tokens
+        self.usd += usd - (call.most_usd or 0.0)
+
+    def _conclude(self, row: EventRow) -> None:
+        """An attempt has ended: what it cost is known, and what it gained if nothing was born."""
+        asked = self.asked.pop(int(row.data["attempt"]), None)
+        if asked is None:
+            return
+        usd = sum(reply.usd or 0.0 for reply in asked.replies.values())
+        call = asked.last
+        pull = Pull((call.operator, call.model), call.island, 0.0, usd, 0)
+        if row.data["result"] == "birth":
+            self._paid = pull
+        else:
+            self.pulls.append(pull)
+        if row.data["result"] == "none":
+            self.barren_models[call.model] = self.barren_models.get(call.model, (0, 0))[0] + 1, call.attempt
+        else:
+            self.barren_models.pop(call.model, None)
+
     def _on_event(self, row: EventRow) -> None:
         self.events = row.id
         if row.kind == "attempt":
-            self.attempts = int(row.data["attempt"])
+            self.attempts = max(self.attempts, int(row.data["attempt"]))
             self.barren += 1
+            self._conclude(row)
             operator = str(row.data["operator"])
             self.operators.setdefault(operator, Counter())[str(row.data["result"])] += 1
             if row.data.get("pruning"):

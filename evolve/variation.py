@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
+from evaluator.process import die_with_parent
 from evolve.chance import stream
 from evolve.operators.base import Child, NoVariationError, Tried
 
@@ -29,12 +30,14 @@ class Variation:
         operator: Name of the operator.
         sources: The parents' texts, the main parent first.
         tried: Recent moves of the run, oldest first.
+        reply: A language model's reply, for operators that ask one.
     """
 
     attempt: int
     operator: str
     sources: tuple[str, ...]
     tried: tuple[Tried, ...]
+    reply: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,22 +59,42 @@ class Varied:
 
 def vary(run_rng_seed: int, variation: Variation) -> Varied:
     """Apply an operator; a pure function of its arguments (the seconds aside)."""
-    from evolve.operators import get_operator
+    from evolve.replies.errors import UnusableReplyError
     from population.genome import GenomeError, digest
 
     start = time.process_time()
-    rng = stream(run_rng_seed, "vary", variation.attempt)
-    operator = get_operator(variation.operator)
-    if len(variation.sources) < operator.parents:
-        return Varied(None, reason=f"{operator.name} wants {operator.parents} parents, there is no second one")
     try:
-        child = operator.vary(variation.sources, rng, variation.tried)
+        child = _child(run_rng_seed, variation)
         identity = digest(child.source)
-    except NoVariationError as error:
+    except (NoVariationError, UnusableReplyError) as error:
         return Varied(None, reason=str(error), seconds=time.process_time() - start)
     except GenomeError as error:
         return Varied(None, reason=f"the child is no genome: {error}", seconds=time.process_time() - start)
     return Varied(child, digest=identity, seconds=time.process_time() - start)
+
+
+def _child(run_rng_seed: int, variation: Variation) -> Child:
+    from evolve.operators import ASKING, get_asking_operator, get_operator
+
+    if variation.operator in ASKING:
+        child = get_asking_operator(variation.operator).child(variation.reply, variation.sources)
+        _check(child.source)
+        return child
+    operator = get_operator(variation.operator)
+    if len(variation.sources) < operator.parents:
+        raise NoVariationError(f"{operator.name} wants {operator.parents} parents, there is no second one")
+    return operator.vary(variation.sources, stream(run_rng_seed, "vary", variation.attempt), variation.tried)
+
+
+def _check(source: str) -> None:
+    """The static rules: while the conversation goes on, a model can still be told which one it broke."""
+    from evaluator.check import Rejected, check
+    from evolve.replies.errors import UnusableReplyError
+
+    try:
+        check(source)
+    except Rejected as error:
+        raise UnusableReplyError(str(error)) from error
 
 
 class VariationWorker:
@@ -160,20 +183,10 @@ class VariationWorker:
 def _serve(connection: Connection, run_rng_seed: int, parent: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the engine decides what Ctrl-C means
-    _die_with(parent)
+    die_with_parent(parent)
     while True:
         try:
             variation = connection.recv()
         except (EOFError, ConnectionError):
             return
         connection.send(vary(run_rng_seed, variation))
-
-
-def _die_with(parent: int) -> None:
-    """Have the kernel end this process when its parent dies (Linux)."""
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)

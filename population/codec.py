@@ -11,15 +11,23 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from population.rows import EventRow, Move, ProgramRow, TrialRow
+from population.rows import CallRow, EventRow, Move, ProgramRow, ReplyRow, TrialRow
 
 Columns = tuple[Any, ...]
 
-PROGRAM_COLUMNS = "id, seq, elapsed, digest, name, operator, island, birth, component, note, moves"
+PROGRAM_COLUMNS = (
+    "id, seq, elapsed, digest, name, operator, island, birth, component, note, moves, hypothesis, depth, "
+    "provenance, attempt"
+)
 TRIAL_COLUMNS = (
     "id, seq, elapsed, program, rung, rng_seed, fingerprint, outcome, value, reason, stderr, cpu_seconds, "
     "wall_seconds, curve, measures"
 )
+CALL_COLUMNS = (
+    "id, seq, elapsed, attempt, turn, island, operator, parents, model, prompt, digest, seen, cut, max_tokens, "
+    "most_tokens, most_usd"
+)
+REPLY_COLUMNS = "call, seq, elapsed, outcome, text, prompt_tokens, completion_tokens, usd, seconds, tries, reason"
 EVENT_COLUMNS = "id, seq, elapsed, kind, data"
 ESTIMATE_COLUMNS = "program, rung, mean, sd, low, high, n"
 
@@ -47,12 +55,13 @@ def program_columns(row: ProgramRow) -> Columns:
     """`PROGRAM_COLUMNS` of a program; text and parents have tables of their own."""
     moves = to_json([[move.component, move.old, move.new] for move in row.moves])
     fixed = (row.id, row.seq, row.elapsed, row.digest, row.name, row.operator, row.island, row.birth)
-    return (*fixed, row.component, row.note, moves)
+    return (*fixed, row.component, row.note, moves, row.hypothesis, row.depth, row.provenance, row.attempt)
 
 
 def program_row(columns: Columns, text: bytes, parents: str | None) -> ProgramRow:
     """A program from `PROGRAM_COLUMNS`, its packed text, and its parents' ids joined by commas."""
-    id_, seq, elapsed, digest, name, operator, island, birth, component, note, moves = columns
+    id_, seq, elapsed, digest, name, operator, island, birth, component, note, moves, *words = columns
+    hypothesis, depth, provenance, attempt = words
     return ProgramRow(
         id=id_,
         digest=digest,
@@ -67,6 +76,10 @@ def program_row(columns: Columns, text: bytes, parents: str | None) -> ProgramRo
         name=name,
         elapsed=elapsed,
         seq=seq,
+        hypothesis=hypothesis,
+        depth=depth,
+        provenance=provenance,
+        attempt=attempt,
     )
 
 
@@ -106,6 +119,61 @@ def trial_row(columns: Columns) -> TrialRow:
         wall_seconds=wall_seconds,
         curve=tuple((step, loss) for step, loss in json.loads(curve)),
         measures=json.loads(measures),
+        elapsed=elapsed,
+        seq=seq,
+    )
+
+
+def call_columns(row: CallRow) -> Columns:
+    """`CALL_COLUMNS` of a call."""
+    who = (row.id, row.seq, row.elapsed, row.attempt, row.turn, row.island, row.operator, to_json(list(row.parents)))
+    asked = (row.model, pack(row.prompt), row.digest, row.seen, row.cut)
+    return (*who, *asked, row.max_tokens, row.most_tokens, row.most_usd)
+
+
+def call_row(columns: Columns) -> CallRow:
+    """A call from `CALL_COLUMNS`."""
+    id_, seq, elapsed, attempt, turn, island, operator, parents, model, prompt, digest = columns[:11]
+    seen, cut, max_tokens, most_tokens, most_usd = columns[11:]
+    return CallRow(
+        id=id_,
+        attempt=attempt,
+        turn=turn,
+        island=island,
+        operator=operator,
+        parents=tuple(json.loads(parents)),
+        model=model,
+        prompt=unpack(prompt),
+        digest=digest,
+        seen=seen,
+        cut=cut,
+        max_tokens=max_tokens,
+        most_tokens=most_tokens,
+        most_usd=most_usd,
+        elapsed=elapsed,
+        seq=seq,
+    )
+
+
+def reply_columns(row: ReplyRow) -> Columns:
+    """`REPLY_COLUMNS` of a reply."""
+    cost = (row.prompt_tokens, row.completion_tokens, row.usd, row.seconds, row.tries)
+    return (row.call, row.seq, row.elapsed, row.outcome, pack(row.text), *cost, _encodable(row.reason))
+
+
+def reply_row(columns: Columns) -> ReplyRow:
+    """A reply from `REPLY_COLUMNS`."""
+    call, seq, elapsed, outcome, text, prompt_tokens, completion_tokens, usd, seconds, tries, reason = columns
+    return ReplyRow(
+        call=call,
+        outcome=outcome,
+        text=unpack(text),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        usd=usd,
+        seconds=seconds,
+        tries=tries,
+        reason=reason,
         elapsed=elapsed,
         seq=seq,
     )

@@ -37,10 +37,10 @@ class Profile:
 
 
 PROFILES = (
-    Profile("explore", {"crossover": 1.5, "ablate": 1.5, "perturb": 0.75, "rewrite": 2.0}),
-    Profile("tune", {"perturb": 3.0, "crossover": 0.5, "ablate": 0.5, "rewrite": 0.5}),
-    Profile("recombine", {"crossover": 3.0, "perturb": 0.75}),
-    Profile("prune", {"ablate": 3.0, "prune": 2.0, "crossover": 0.5}),
+    Profile("explore", {"crossover": 1.5, "ablate": 1.5, "perturb": 0.75, "llm_rewrite": 2.0, "llm_tune": 0.5}),
+    Profile("tune", {"perturb": 3.0, "crossover": 0.5, "ablate": 0.5, "llm_tune": 3.0, "llm_rewrite": 0.5}),
+    Profile("recombine", {"crossover": 3.0, "perturb": 0.75, "llm_crossover": 3.0}),
+    Profile("prune", {"ablate": 3.0, "prune": 2.0, "crossover": 0.5, "llm_ablate": 3.0}),
 )
 """Profiles of the first islands, in order; further islands begin again. No profile forbids an operator."""
 

@@ -109,6 +109,52 @@ class IslandLeader(NamedTuple):
     leader: EstimateRow
 
 
+class ClassTally(NamedTuple):
+    """What changes of one class have come to.
+
+    Attributes:
+        depth: Class of change, see `ProgramRow.depth`.
+        provenance: Where the ideas are from.
+        births: Programs of this class.
+        improved: Those estimated better than their main parent.
+        gain: Sum of their improvements, nats/token.
+    """
+
+    depth: str
+    provenance: str
+    births: int
+    improved: int
+    gain: float
+
+
+class ArmTally(NamedTuple):
+    """What asking one model by one operator has come to.
+
+    Attributes:
+        operator: Name of the operator.
+        model: Name of the model.
+        attempts: Attempts at a birth.
+        calls: Calls, corrections and repeats included.
+        waiting: Calls without a reply.
+        tokens: Tokens that providers counted.
+        usd: What is known to have been paid.
+        births: Programs that came of it.
+        improved: Those estimated better than their main parent.
+        gain: Sum of their improvements, nats/token.
+    """
+
+    operator: str
+    model: str
+    attempts: int
+    calls: int
+    waiting: int
+    tokens: int
+    usd: float
+    births: int
+    improved: int
+    gain: float
+
+
 class LastRows(NamedTuple):
     """Where a run's rows end; 0 where there are none.
 
@@ -206,6 +252,32 @@ TALLIES = f"""
     LEFT JOIN estimates m ON m.rung = :rung AND m.program = a.parent AND m.n > 0
     WHERE p.birth IS NOT NULL GROUP BY p.operator"""
 
+_GAINS = """
+    programs p
+    LEFT JOIN estimates e ON e.rung = :rung AND e.program = p.id AND e.n > 0
+    LEFT JOIN parents a ON a.program = p.id AND a.position = 0
+    LEFT JOIN estimates m ON m.rung = :rung AND m.program = a.parent AND m.n > 0"""
+"""Programs `p` with their estimate `e` and their main parent's, `m`."""
+
+CLASSES = f"""
+    SELECT p.depth, p.provenance, count(*), coalesce(sum(e.mean < m.mean), 0),
+        coalesce(sum(max(m.mean - e.mean, 0.0)), 0.0)
+    FROM {_GAINS} WHERE p.birth IS NOT NULL AND p.depth <> '' GROUP BY p.depth, p.provenance"""
+
+ARMS = f"""
+    WITH paid AS (
+        SELECT c.attempt, min(c.operator) operator, min(c.model) model, count(*) calls,
+            sum(r.call IS NULL) waiting, sum(coalesce(r.prompt_tokens + r.completion_tokens, 0)) tokens,
+            sum(coalesce(r.usd, 0.0)) usd
+        FROM calls c LEFT JOIN replies r ON r.call = c.id GROUP BY c.attempt),
+    born AS (
+        SELECT p.attempt, count(*) births, coalesce(sum(e.mean < m.mean), 0) improved,
+            coalesce(sum(max(m.mean - e.mean, 0.0)), 0.0) gain
+        FROM {_GAINS} WHERE p.attempt IN (SELECT attempt FROM calls) GROUP BY p.attempt)
+    SELECT paid.operator, paid.model, count(*), sum(paid.calls), sum(paid.waiting), sum(paid.tokens), sum(paid.usd),
+        coalesce(sum(born.births), 0), coalesce(sum(born.improved), 0), coalesce(sum(born.gain), 0.0)
+    FROM paid LEFT JOIN born USING (attempt) GROUP BY paid.operator, paid.model"""
+
 LEADERS = f"""
     WITH residents(island, program) AS (
         SELECT island, id FROM programs WHERE birth IS NOT NULL
@@ -238,5 +310,7 @@ LAST_ELAPSED = """
 LAST_ROWS = """
     SELECT max(coalesce((SELECT seq FROM programs ORDER BY id DESC LIMIT 1), 0),
                coalesce((SELECT seq FROM trials ORDER BY id DESC LIMIT 1), 0),
-               coalesce((SELECT seq FROM events ORDER BY id DESC LIMIT 1), 0)),
+               coalesce((SELECT seq FROM events ORDER BY id DESC LIMIT 1), 0),
+               coalesce((SELECT seq FROM calls ORDER BY id DESC LIMIT 1), 0),
+               coalesce((SELECT max(seq) FROM replies), 0)),
            coalesce((SELECT max(id) FROM trials), 0), coalesce((SELECT max(id) FROM events), 0)"""

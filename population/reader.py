@@ -13,8 +13,8 @@ from typing import Any
 from population import codec, queries
 from population.database import Connection
 from population.errors import StoreError, UnknownProgramError
-from population.queries import IslandLeader, LastRows, Listed, OperatorTally, Summary
-from population.rows import EstimateRow, EventRow, ProgramRow, TrialRow
+from population.queries import ArmTally, ClassTally, IslandLeader, LastRows, Listed, OperatorTally, Summary
+from population.rows import CallRow, EstimateRow, EventRow, ProgramRow, ReplyRow, TrialRow
 
 _SELECT_PROGRAM = (
     "SELECT "
@@ -62,6 +62,14 @@ class Reader:
         where = "" if kind is None else "WHERE kind = :kind"
         sql = f"SELECT {codec.EVENT_COLUMNS} FROM events {where} ORDER BY id"
         return map(codec.event_row, self._connection.rows(sql, {"kind": kind}))
+
+    def calls(self) -> Iterator[CallRow]:
+        """All calls of language models."""
+        return map(codec.call_row, self._connection.rows(f"SELECT {codec.CALL_COLUMNS} FROM calls ORDER BY id"))
+
+    def replies(self) -> Iterator[ReplyRow]:
+        """All replies, in the order in which they came."""
+        return map(codec.reply_row, self._connection.rows(f"SELECT {codec.REPLY_COLUMNS} FROM replies ORDER BY seq"))
 
     def estimates(self, rung: str | None = None, program: int | None = None) -> Iterator[EstimateRow]:
         """Estimates by rung and program, all or those of one rung, of one program, or of both."""
@@ -169,6 +177,14 @@ class Reader:
     def tallies(self, rung: str = "proxy") -> list[OperatorTally]:
         """What each operator has done, judged by the estimates on a rung; operators by name."""
         return [OperatorTally._make(row) for row in self._connection.rows(queries.TALLIES, {"rung": rung})]
+
+    def classes(self, rung: str = "proxy") -> list[ClassTally]:
+        """What changes of each class have come to, judged by the estimates on a rung."""
+        return [ClassTally._make(row) for row in self._connection.rows(queries.CLASSES, {"rung": rung})]
+
+    def arms(self, rung: str = "proxy") -> list[ArmTally]:
+        """What asking each model by each operator has come to, judged by the estimates on a rung."""
+        return [ArmTally._make(row) for row in self._connection.rows(queries.ARMS, {"rung": rung})]
 
     def leaders(self, islands: int, rung: str = "proxy") -> list[IslandLeader]:
         """The best program of each island, by the estimates on a rung; islands in order.

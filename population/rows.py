@@ -40,9 +40,13 @@ class ProgramRow:
         component: What was touched.
         note: One line: what was done to which component.
         moves: Hyperparameters changed, for operators that adapt to what has worked.
+        hypothesis: Why its author expects it to help, or "".
+        depth: Class of change: shallow, moderate, deep, breakthrough; "" for seed and added programs.
+        provenance: Where the idea is from: invented, adapted, imported; "" likewise.
+        attempt: Running number of the attempt that made it; None for seed and added programs.
         name: File stem for seed and added programs, else "".
         elapsed: Running time of the run when it was written, in seconds.
-        seq: Place in the one order of all rows of the run (programs, trials and events together), from 1.
+        seq: Place in the one order of all rows of the run, from 1.
     """
 
     id: int
@@ -56,6 +60,82 @@ class ProgramRow:
     note: str = ""
     moves: tuple[Move, ...] = ()
     name: str = ""
+    elapsed: float = 0.0
+    seq: int = 0
+    hypothesis: str = ""
+    depth: str = ""
+    provenance: str = ""
+    attempt: int | None = None
+
+
+@dataclass(frozen=True)
+class CallRow:
+    """A question to a language model, written before it is sent: what it may cost counts as spent from then on.
+
+    Attributes:
+        id: 1, 2, 3, ...
+        attempt: Running number of the attempt at a birth that it is for.
+        turn: 1 for the question, 2 for the correction of a reply that could not be used.
+        island: Index of the island the child is for.
+        operator: Name of the operator that asks.
+        parents: Ids, the main parent first.
+        model: Name of the model.
+        prompt: The conversation: JSON, a list of [role, content].
+        digest: Digest of the prompt.
+        seen: `seq` of the last row that the prompt was made from.
+        cut: What was left out of the prompt to keep its bound.
+        max_tokens: Most tokens of the answer.
+        most_tokens: Most tokens that the call can cost.
+        most_usd: Most US dollars that it can cost; None where the model's price is unknown.
+        elapsed: Running time of the run when it was written, in seconds.
+        seq: Place in the one order of all rows of the run, from 1.
+    """
+
+    id: int
+    attempt: int
+    turn: int
+    island: int
+    operator: str
+    parents: tuple[int, ...]
+    model: str
+    prompt: str
+    digest: str
+    seen: int
+    cut: str
+    max_tokens: int
+    most_tokens: int
+    most_usd: float | None = None
+    elapsed: float = 0.0
+    seq: int = 0
+
+
+@dataclass(frozen=True)
+class ReplyRow:
+    """What came of a call.
+
+    Attributes:
+        call: Id of the call.
+        outcome: How it ended (`evolve.questions.Reply`).
+        text: The model's words.
+        prompt_tokens: As the provider counted.
+        completion_tokens: The same.
+        usd: What it cost, as far as anybody knows.
+        seconds: Latency.
+        tries: Requests sent.
+        reason: One sentence if it was not answered.
+        elapsed: Running time of the run when it was written, in seconds.
+        seq: Place in the one order of all rows of the run, from 1.
+    """
+
+    call: int
+    outcome: str
+    text: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float | None = None
+    seconds: float = 0.0
+    tries: int = 1
+    reason: str = ""
     elapsed: float = 0.0
     seq: int = 0
 
@@ -79,7 +159,7 @@ class TrialRow:
         curve: (step, loss) pairs.
         measures: Behaviour measures (smoke rung).
         elapsed: Running time of the run when it was written, in seconds.
-        seq: Place in the one order of all rows of the run (programs, trials and events together), from 1.
+        seq: Place in the one order of all rows of the run, from 1.
     """
 
     id: int
@@ -108,7 +188,7 @@ class EventRow:
         kind: A short word: "attempt", "planned", "migration", "promotion", "session", ...
         data: JSON-able details.
         elapsed: Running time of the run when it was written, in seconds.
-        seq: Place in the one order of all rows of the run (programs, trials and events together), from 1.
+        seq: Place in the one order of all rows of the run, from 1.
     """
 
     id: int

@@ -15,6 +15,9 @@ from population.errors import StoreError
 APPEND_ONLY = ("runs", "programs", "sources", "parents", "trials", "events")
 """Tables whose rows are never changed nor removed; the database itself refuses to."""
 
+CALLS = ("calls", "replies")
+"""The same, of the second version."""
+
 migrations = Migrations("evolve")
 
 
@@ -62,12 +65,42 @@ def _tables(db: Database) -> None:
     )
     for statement in statements:
         db.execute(statement)
-    for table in APPEND_ONLY:
+    _make_append_only(db, APPEND_ONLY)
+
+
+def _make_append_only(db: Database, tables: tuple[str, ...]) -> None:
+    for table in tables:
         for verb in ("UPDATE", "DELETE"):
             db.execute(
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
             )
+
+
+@migrations(name="0002_calls")
+def _calls(db: Database) -> None:
+    """Calls of language models and their replies; what a child's author said about it."""
+    statements = (
+        "ALTER TABLE programs ADD COLUMN hypothesis TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE programs ADD COLUMN depth TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE programs ADD COLUMN provenance TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE programs ADD COLUMN attempt INTEGER",
+        """CREATE TABLE calls (
+            id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, elapsed REAL NOT NULL, attempt INTEGER NOT NULL,
+            turn INTEGER NOT NULL, island INTEGER NOT NULL, operator TEXT NOT NULL, parents TEXT NOT NULL,
+            model TEXT NOT NULL, prompt BLOB NOT NULL, digest TEXT NOT NULL, seen INTEGER NOT NULL,
+            cut TEXT NOT NULL, max_tokens INTEGER NOT NULL, most_tokens INTEGER NOT NULL, most_usd REAL)""",
+        """CREATE TABLE replies (
+            call INTEGER PRIMARY KEY REFERENCES calls(id), seq INTEGER NOT NULL, elapsed REAL NOT NULL,
+            outcome TEXT NOT NULL, text BLOB NOT NULL, prompt_tokens INTEGER NOT NULL,
+            completion_tokens INTEGER NOT NULL, usd REAL, seconds REAL NOT NULL, tries INTEGER NOT NULL,
+            reason TEXT NOT NULL)""",
+        "CREATE INDEX calls_by_attempt ON calls (attempt)",
+        "CREATE INDEX programs_by_attempt ON programs (attempt) WHERE attempt IS NOT NULL",
+    )
+    for statement in statements:
+        db.execute(statement)
+    _make_append_only(db, CALLS)
 
 
 def known_versions() -> list[str]:

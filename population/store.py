@@ -1,8 +1,8 @@
 """One run in one SQLite file: rows are appended, never changed, and read back in order.
 
 Invariants:
-- Runs, programs, parents, trials and events are append-only; the database refuses anything else. Estimates
-  are derived from trials and may be overwritten or rebuilt.
+- Runs, programs, parents, trials, events, calls and replies are append-only; the database refuses anything else.
+  Estimates are derived from trials and may be overwritten or rebuilt.
 - One process writes (the engine, which gives the ids and holds the run's lock); any number read meanwhile.
 - What `commit` has left without an error survives a kill at any moment; what raised inside it left no trace.
 
@@ -21,7 +21,7 @@ from population import codec, database
 from population.errors import StoreError, UnknownProgramError
 from population.queries import Listed, Summary
 from population.reader import Reader
-from population.rows import EstimateRow, EventRow, ProgramRow, TrialRow
+from population.rows import CallRow, EstimateRow, EventRow, ProgramRow, ReplyRow, TrialRow
 
 __all__ = ["Listed", "Store", "StoreError", "Summary", "UnknownProgramError"]
 
@@ -34,6 +34,8 @@ _INSERT_PROGRAM = _insert("programs", codec.PROGRAM_COLUMNS)
 _INSERT_SOURCE = _insert("sources", "program, text")
 _INSERT_PARENT = _insert("parents", "program, position, parent")
 _INSERT_TRIAL = _insert("trials", codec.TRIAL_COLUMNS)
+_INSERT_CALL = _insert("calls", codec.CALL_COLUMNS)
+_INSERT_REPLY = _insert("replies", codec.REPLY_COLUMNS)
 _INSERT_EVENT = _insert("events", codec.EVENT_COLUMNS)
 _PUT_ESTIMATE = (
     _insert("estimates", codec.ESTIMATE_COLUMNS)
@@ -137,6 +139,22 @@ class Store(Reader):
                 it has a value without having finished, or finished without one.
         """
         self._connection.execute(_INSERT_TRIAL, codec.trial_columns(trial))
+
+    def append_call(self, call: CallRow) -> None:
+        """Adds a call of a language model.
+
+        Raises:
+            StoreError: Its id is taken.
+        """
+        self._connection.execute(_INSERT_CALL, codec.call_columns(call))
+
+    def append_reply(self, reply: ReplyRow) -> None:
+        """Adds what came of a call.
+
+        Raises:
+            StoreError: The call is unknown or has a reply.
+        """
+        self._connection.execute(_INSERT_REPLY, codec.reply_columns(reply))
 
     def append_event(self, event: EventRow) -> None:
         """Adds an event.

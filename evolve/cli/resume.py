@@ -19,6 +19,8 @@ def command(
     budget_time: float | None,
     budget_births: int | None,
     budget_trials: int | None,
+    budget_usd: float | None,
+    budget_tokens: int | None,
     jobs: int,
     quiet: bool,
 ) -> None:
@@ -42,8 +44,11 @@ def command(
         task = load_task(config.task, Path(config.text) if config.text else None)
         outcomes = searched(summary)
         spent = Spent(summary.elapsed, summary.births, outcomes.total() - outcomes["lost"])
-        if (budget_time, budget_births, budget_trials) != (None, None, None):
-            budget = Budget(budget_time, budget_births, budget_trials)
+        asked = (budget_time, budget_births, budget_trials, budget_tokens, budget_usd)
+        if any(bound is not None for bound in asked):
+            budget = Budget(*asked)
+            if budget_usd is not None and any(name not in config.prices for name, _ in config.models):
+                raise click.UsageError("--budget-usd: the run was begun with a model whose price nobody knows")
             if not budget.allows_birth(spent):
                 click.echo("this budget is spent already: budgets are totals over the whole run")
         elif not budget.allows_birth(spent):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +13,44 @@ if TYPE_CHECKING:
     from evaluator.tasks.base import Task
     from evolve.budget import Budget
     from evolve.run import Run
+
+
+class WeightedModel(click.ParamType):  # type: ignore[type-arg]
+    """A model's name, with a weight after "=" or without."""
+
+    name = "model"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
+        """Name and weight."""
+        if isinstance(value, tuple):
+            return value
+        name, given, weight = value.rpartition("=")
+        try:
+            found = (name.strip(), float(weight)) if given else (value.strip(), 1.0)
+        except ValueError:
+            found = ("", 0.0)
+        if not found[0] or not 0.0 < found[1] < float("inf"):
+            self.fail(f"expected NAME or NAME=WEIGHT with a weight above 0, got {value!r}", param, ctx)
+        return found
+
+
+class ModelPrice(click.ParamType):  # type: ignore[type-arg]
+    """A model's price: NAME=READ,WRITE in US dollars per million tokens."""
+
+    name = "price"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float, float]:
+        """Name, price of a million tokens read, price of a million written."""
+        if isinstance(value, tuple):
+            return value
+        name, _, prices = value.rpartition("=")
+        try:
+            read, write = (float(price) for price in prices.split(","))
+        except ValueError:
+            read = write = -1.0
+        if not name.strip() or not (0.0 <= read < float("inf") and 0.0 <= write < float("inf")):
+            self.fail(f"expected NAME=READ,WRITE in US dollars per million tokens, got {value!r}", param, ctx)
+        return name.strip(), read, write
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]
@@ -52,6 +90,18 @@ def search_options(function: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--budget-births", type=click.IntRange(1), metavar="N", help="Stop after N births."),
         click.option("--budget-trials", type=click.IntRange(1), metavar="N", help="Stop after N trials."),
+        click.option(
+            "--budget-usd",
+            type=click.FloatRange(0, min_open=True),
+            metavar="USD",
+            help="Stop before language models cost more.",
+        ),
+        click.option(
+            "--budget-tokens",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Stop before language models read and write more tokens.",
+        ),
         jobs_option,
         click.option("--quiet", is_flag=True, help="Show no progress."),
     )
@@ -92,3 +142,34 @@ def go(run: Run, task: Task, budget: Budget, jobs: int, quiet: bool) -> None:
     if best is not None:
         verbs = ("show", "lineage", "promote")
         click.echo("next: " + "; ".join(f"evolve {verb} {best.id} --run {run.folder}" for verb in verbs))
+
+
+def known_prices(
+    models: Sequence[str], own: Mapping[str, tuple[float, float]], budget: Budget
+) -> dict[str, tuple[float, float]]:
+    """What each model costs, where it is known: the user's word before litellm's list.
+
+    Raises:
+        click.UsageError: Models cannot be asked here, a price is for a model that is not used, or money is limited and
+        a
+            price unknown.
+    """
+    if not models:
+        return {}
+    from evolve.llm import ModelsError, listed_prices
+
+    strange = [name for name in own if name not in models]
+    if strange:
+        raise click.UsageError(f"--price: {', '.join(strange)} is not among the models {', '.join(models)}")
+    try:
+        found = listed_prices(models)
+    except ModelsError as error:
+        raise click.UsageError(str(error)) from error
+    prices = {name: (price.prompt, price.completion) for name, price in found.items()} | dict(own)
+    unknown = [name for name in models if name not in prices]
+    if budget.usd is not None and unknown:
+        raise click.UsageError(
+            f"--budget-usd: nobody knows what {', '.join(unknown)} costs; say so with --price {unknown[0]}=READ,WRITE "
+            "(US dollars per million tokens), or limit --budget-tokens instead"
+        )
+    return prices

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from evolve.cli.common import clear_errors, load_task
-from evolve.cli.search_options import go, search_options
+from evolve.cli.search_options import Duration, ModelPrice, WeightedModel, go, known_prices, search_options
 
 
 @click.command("start")
@@ -37,9 +37,32 @@ from evolve.cli.search_options import go, search_options
 )
 @click.option(
     "--operators",
-    default="perturb,crossover,ablate,prune",
-    show_default=True,
-    help="Operators that may be used, separated by commas.",
+    help="Operators that may be used, separated by commas. By default perturb, crossover, ablate and prune; with "
+    "--model also llm_diff, llm_rewrite, llm_crossover, llm_tune, llm_ablate and llm_repair.",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    type=WeightedModel(),
+    metavar="NAME[=WEIGHT]",
+    help="Language model to ask for ideas, by its litellm name; several with weights. Its key is taken from the "
+    "environment.",
+)
+@click.option(
+    "--price",
+    "prices",
+    multiple=True,
+    type=ModelPrice(),
+    metavar="NAME=READ,WRITE",
+    help="A model's price in US dollars per million tokens, where nobody reports its cost.",
+)
+@click.option(
+    "--calls", type=click.IntRange(1, 256), default=8, show_default=True, help="Most calls of models at once."
+)
+@click.option("--call-time", type=Duration(), default="10m", show_default=True, help="Longest time for one call.")
+@click.option(
+    "--answer-tokens", type=click.IntRange(256), default=8000, show_default=True, help="Most tokens of an answer."
 )
 @click.option(
     "--run",
@@ -58,11 +81,18 @@ def command(
     join: bool,
     rng_seed: int,
     pressure: float,
-    operators: str,
+    operators: str | None,
+    models: tuple[tuple[str, float], ...],
+    prices: tuple[tuple[str, float, float], ...],
+    calls: int,
+    call_time: float,
+    answer_tokens: int,
     folder: Path | None,
     budget_time: float | None,
     budget_births: int | None,
     budget_trials: int | None,
+    budget_usd: float | None,
+    budget_tokens: int | None,
     jobs: int,
     quiet: bool,
 ) -> None:
@@ -73,14 +103,12 @@ def command(
     from evolve.budget import Budget
     from evolve.config import Config
     from evolve.genomes import from_paths, shipped
-    from evolve.operators import PARENTS
     from evolve.run import new_run
     from evolve.session import create
 
-    names = tuple(dict.fromkeys(name.strip() for name in operators.split(",") if name.strip()))
-    wrong = [name for name in names if name not in PARENTS]
-    if wrong or not names:
-        raise click.UsageError(f"--operators: expected {', '.join(PARENTS)}; got {', '.join(wrong) or 'nothing'}")
+    names = _operators(operators, bool(models))
+    if budget_usd is not None or budget_tokens is not None or prices:
+        _require_models(models)
     if join and not paths:
         raise click.UsageError("--join goes with --from: it adds those genomes to the seed programs")
     if text is not None:
@@ -89,10 +117,51 @@ def command(
     seeds = from_paths(paths)
     if join or not paths:
         seeds += tuple(seed for seed in shipped() if seed.digest not in {genome.digest for genome in seeds})
-    budget = Budget.of(budget_time, budget_births, budget_trials)
-    config = Config(task, str(text) if text else None, islands, rng_seed, pressure, names)
+    budget = Budget.of(budget_time, budget_births, budget_trials, budget_tokens, budget_usd)
+    known = known_prices([name for name, _ in models], {name: (read, write) for name, read, write in prices}, budget)
+    config = Config(
+        task,
+        str(text) if text else None,
+        islands,
+        rng_seed,
+        pressure,
+        names,
+        models=models,
+        calls=calls,
+        call_seconds=call_time,
+        answer_tokens=answer_tokens,
+        prices=known,
+    )
     run = new_run(folder)
     with run.lock():
         create(run, config, seeds, budget)
         click.echo(f"run {run.folder}: {len(seeds)} seed programs, {islands} islands, {jobs} trials at once")
         go(run, problem, budget, jobs, quiet)
+
+
+def _operators(wanted: str | None, with_models: bool) -> tuple[str, ...]:
+    """The operators' names.
+
+    Raises:
+        click.UsageError: One is unknown, or wants a model and there is none; or none is named.
+    """
+    from evolve.operators import ASKING, PARENTS
+
+    if wanted is None:
+        return (*PARENTS, *ASKING) if with_models else tuple(PARENTS)
+    names = tuple(dict.fromkeys(name.strip() for name in wanted.split(",") if name.strip()))
+    wrong = [name for name in names if name not in PARENTS and name not in ASKING]
+    if wrong or not names:
+        known = ", ".join((*PARENTS, *ASKING))
+        raise click.UsageError(f"--operators: expected {known}; got {', '.join(wrong) or 'nothing'}")
+    asking = [name for name in names if name in ASKING]
+    if asking and not with_models:
+        raise click.UsageError(f"--operators: {', '.join(asking)} ask a language model: name one with --model")
+    return names
+
+
+def _require_models(models: tuple[tuple[str, float], ...]) -> None:
+    if not models:
+        raise click.UsageError(
+            "--budget-usd, --budget-tokens and --price are about language models: name one with --model"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,8 @@ def command(folder: Path | None, as_json: bool) -> None:
                     {"name": o.name, "births": o.births, "failed": o.failed, "improved": o.improved}
                     for o in now.operators
                 ],
+                "models": [asdict(arm) for arm in now.arms],
+                "classes": [asdict(each) for each in now.classes],
             }
         )
 

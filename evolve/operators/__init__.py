@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evolve.operators.asked import AskingOperator
     from evolve.operators.base import Operator
 
     OPERATORS: dict[str, Operator]
@@ -19,6 +21,9 @@ PARENTS = {"perturb": 1, "crossover": 2, "ablate": 1, "prune": 1}
 """Every operator's name and how many parents it wants: what the engine may know without importing them.
 
 The operator NAME is the class `Name` of the module `evolve.operators.NAME`."""
+
+ASKING = {"llm_diff": 1, "llm_rewrite": 1, "llm_crossover": 2, "llm_tune": 1, "llm_ablate": 1, "llm_repair": 2}
+"""The same for operators that ask a language model; NAME_OF is the class `NameOf`."""
 
 
 def __getattr__(name: str) -> dict[str, Operator]:
@@ -34,10 +39,25 @@ def get_operator(name: str) -> Operator:
     Raises:
         ValueError: There is none; the message lists near matches and all names.
     """
-    if name not in PARENTS:
-        near = difflib.get_close_matches(name, PARENTS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"no operator is called {name!r}, there are {', '.join(PARENTS)}{hint}")
-    module = importlib.import_module(f"evolve.operators.{name}")
-    operator: Operator = getattr(module, name.capitalize())()
+    operator: Operator = _member(name, PARENTS)
     return operator
+
+
+@cache
+def get_asking_operator(name: str) -> AskingOperator:
+    """The operator of that name that asks a language model.
+
+    Raises:
+        ValueError: There is none; the message lists near matches and all names.
+    """
+    operator: AskingOperator = _member(name, ASKING)
+    return operator
+
+
+def _member(name: str, names: Mapping[str, int]) -> Any:
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"no operator is called {name!r}, there are {', '.join(names)}{hint}")
+    module = importlib.import_module(f"evolve.operators.{name}")
+    return getattr(module, "".join(word.capitalize() for word in name.split("_")))()

@@ -36,12 +36,18 @@ class Child:
         component: Name of the component that was touched.
         note: One line: what was done to which component.
         moves: Hyperparameters changed.
+        hypothesis: Why a language model expects it to help, or "".
+        depth: Class of change that the model gave it, or "" (`evolve.classes` then decides by rule).
+        provenance: The same for where the idea is from.
     """
 
     source: str
     component: str
     note: str
     moves: tuple[Move, ...] = ()
+    hypothesis: str = ""
+    depth: str = ""
+    provenance: str = ""
 
 
 class Operator(Protocol):

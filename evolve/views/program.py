@@ -41,6 +41,8 @@ def facts_grid(family: Family, row: ProgramRow, best: int | None) -> Grid:
     facts = [
         ("operator", made_by),
         ("note", row.note),
+        ("hypothesis", row.hypothesis if row.hypothesis != row.note else ""),
+        ("class", ", ".join(part for part in (row.depth, row.provenance) if part)),
         ("island", str(row.island)),
         ("entered", at) if row.birth is None else ("born", f"birth {numbers.count(row.birth)}, {at}"),
         ("parents", ", ".join(_relative(family, parent) for parent in row.parents)),

@@ -48,6 +48,52 @@ class OperatorProgress:
 
 
 @dataclass(frozen=True)
+class ArmProgress:
+    """Asking one language model by one operator.
+
+    Attributes:
+        operator: Name of the operator.
+        model: Name of the model.
+        attempts: Attempts at a birth.
+        births: Programs that came of it.
+        improved: Those estimated better than their main parent.
+        gain: Sum of their improvements, nats/token.
+        calls: Calls, corrections and repeats included.
+        tokens: Tokens that providers counted.
+        usd: US dollars known to have been paid.
+    """
+
+    operator: str
+    model: str
+    attempts: int = 0
+    births: int = 0
+    improved: int = 0
+    gain: float = 0.0
+    calls: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+
+
+@dataclass(frozen=True)
+class ClassProgress:
+    """Changes of one class.
+
+    Attributes:
+        depth: shallow, moderate, deep or breakthrough.
+        provenance: invented, adapted or imported.
+        births: Programs.
+        improved: Those estimated better than their main parent.
+        gain: Sum of their improvements, nats/token.
+    """
+
+    depth: str
+    provenance: str
+    births: int = 0
+    improved: int = 0
+    gain: float = 0.0
+
+
+@dataclass(frozen=True)
 class BudgetLeft:
     """One budget of the run.
 
@@ -114,6 +160,8 @@ class Progress:
         best: The best program at the highest rung that it shares with `best_seed`.
         best_seed: The best seed program at that rung.
         gain: Their difference, or None while it is unknown.
+        arms: Language models by operator, where there are any.
+        classes: Classes of change.
         running: What is being evaluated now, one short text a trial: "#41 proxy 3".
         message: What the engine last had to say.
     """
@@ -128,6 +176,8 @@ class Progress:
     best: Standing | None = None
     best_seed: Standing | None = None
     gain: Gain | None = None
+    arms: tuple[ArmProgress, ...] = ()
+    classes: tuple[ClassProgress, ...] = ()
     running: tuple[str, ...] = ()
     message: str = ""
 

@@ -144,6 +144,8 @@ def status_grids(progress: Progress, facts: Mapping[str, str]) -> tuple[Grid, ..
         standings_grid(progress),
         islands_grid(progress),
         operators_grid(progress),
+        *([arms_grid(progress)] if progress.arms else []),
+        *([classes_grid(progress)] if progress.classes else []),
     )
 
 
@@ -222,6 +224,52 @@ def operators_grid(progress: Progress) -> Grid:
         Column("share", "right"),
         Column("failed", "right"),
         Column("share", "right"),
+    )
+    return Grid(columns, rows)
+
+
+def arms_grid(progress: Progress) -> Grid:
+    """One line for each operator and language model: what asking has cost and brought."""
+    rows = tuple(
+        (
+            arm.operator,
+            arm.model,
+            str(arm.attempts),
+            str(arm.births),
+            str(arm.improved),
+            numbers.value(arm.gain),
+            str(arm.calls),
+            numbers.count(arm.tokens),
+            f"{arm.usd:.4f}",
+        )
+        for arm in progress.arms
+    )
+    columns = (
+        Column("asked by"),
+        Column("model", flexible=True),
+        Column("attempts", "right"),
+        Column("births", "right"),
+        Column("improved", "right"),
+        Column("sum of gains", "right"),
+        Column("calls", "right"),
+        Column("tokens", "right"),
+        Column("USD", "right"),
+    )
+    return Grid(columns, rows)
+
+
+def classes_grid(progress: Progress) -> Grid:
+    """One line for each class of change."""
+    rows = tuple(
+        (each.depth, each.provenance, str(each.births), str(each.improved), numbers.value(each.gain))
+        for each in progress.classes
+    )
+    columns = (
+        Column("depth"),
+        Column("idea"),
+        Column("births", "right"),
+        Column("improved", "right"),
+        Column("sum of gains", "right"),
     )
     return Grid(columns, rows)
 

@@ -1,0 +1,77 @@
+"""Which question to put to a language model next: pure decisions from the state, the budget and the run's rng_seed.
+
+Models are slow, so questions are put ahead of need: as long as few children wait for trials and nothing waits to be
+checked. This module must not know prompts, nor do anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evolve import money
+from evolve.bandit import Arm, choose
+from evolve.budget import Budget, Spent
+from evolve.chance import stream
+from evolve.decide import Vary, due
+from evolve.operators import ASKING
+from evolve.state import State
+from population.island import draw_parents
+
+WEIGHTS = {"llm_diff": 3.0, "llm_rewrite": 2.0, "llm_crossover": 2.0, "llm_tune": 1.5, "llm_ablate": 1.0}
+"""How often an operator is drawn while nothing is known of it; `llm_repair` is never drawn: a failure calls for it."""
+PATIENCE = 3
+"""Attempts in a row that may give no child before a model is left alone: for two attempts, then four, and so on."""
+
+
+def next_ask(state: State, busy: int, waiting: int, slots: int, spent: Spent, budget: Budget) -> Vary | None:
+    """The next attempt to ask a model for; None for now.
+
+    Args:
+        state: What the run knows.
+        busy: Highest number of an attempt under way that is not written yet, or 0.
+        waiting: Trials planned and not begun.
+        slots: Trials that can run at once.
+        spent: What has been used, reservations of calls under way included.
+        budget: What may be used.
+    """
+    config = state.config
+    attempt = max(state.attempts, busy) + 1
+    models = _willing(state, attempt, money.affordable(config, spent, budget))
+    operators = [name for name in config.operators if name in ASKING]
+    if not models or not operators or not budget.allows_birth(spent):
+        return None
+    if len(state.asked) >= config.calls or waiting >= slots or due(state, spent, budget):
+        return None
+    inhabited = [island for island in state.islands if len(island.archive)]
+    if not inhabited:
+        return None
+    rng = stream(config.rng_seed, "attempt", attempt)
+    if state.to_repair and "llm_repair" in operators:
+        broken = state.programs[state.to_repair[0]]
+        assert broken.parent is not None
+        model = rng.choices(list(models), list(models.values()))[0]
+        return Vary(attempt, broken.island, "llm_repair", (broken.parent, broken.id), model=model)
+    island = inhabited[attempt % len(inhabited)]
+    elites = state.island_elites()[island.index]
+    strangers = [id for id in state.elites() if id not in island.archive]
+    able = [name for name in operators if name in WEIGHTS and ASKING[name] <= len(elites) + len(strangers)]
+    weights: dict[Arm, float] = {
+        (name, model): weight * island.profile.weight(name, WEIGHTS[name])
+        for name in able
+        for model, weight in models.items()
+    }
+    if not weights:
+        return None
+    operator, model = choose(weights, state.pulls, island.index, rng)
+    parents = draw_parents(elites, ASKING[operator], config.pressure, rng, strangers)
+    return Vary(attempt, island.index, operator, parents, model=model)
+
+
+def _willing(state: State, attempt: int, models: Mapping[str, float]) -> Mapping[str, float]:
+    """Those models, with their weights, that have not given nothing too often lately."""
+    found = {}
+    for model, weight in models.items():
+        failures, last = state.barren_models.get(model, (0, 0))
+        if failures < PATIENCE or attempt > last + 2 ** min(failures - PATIENCE + 1, 30):
+            found[model] = weight
+    return found

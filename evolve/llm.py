@@ -1,0 +1,294 @@
+"""Asks language models, in a process of its own. The only importer of litellm.
+
+The engine never waits for a model and never holds litellm's threads: it hands questions over a pipe and looks for
+answers when it has time. Errors that cost nothing (rate limits, overload) are tried again here; whatever may have been
+paid for goes back to the engine, which alone knows the budget. This module must not know prompts, genomes or the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from typing import Any
+
+from evaluator.process import die_with_parent
+from evolve.questions import Answer, Price, Question, Reply
+from evolve.secrets import masked
+
+TRIES = 6
+"""Requests for one question before an overloaded provider is given up."""
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+"""Seconds between two tries: the bound doubles from the first to the longest, and the wait is drawn below it.
+
+"Full jitter", Brooker 2015 <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>."""
+_LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+"""Statuses of a provider that may answer later."""
+
+
+class ModelsError(Exception):
+    """Language models cannot be asked here; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How models are asked.
+
+    Attributes:
+        at_once: Most calls under way.
+        timeout: Seconds that one request may take.
+        prices: What models cost, by name.
+    """
+
+    at_once: int = 8
+    timeout: float = 600.0
+    prices: Mapping[str, Price] | None = None
+
+
+class LanguageModels:
+    """A process that asks. Use as a context manager.
+
+    Args:
+        models: Names as litellm knows them.
+        settings: How they are asked.
+
+    Attributes:
+        prices: What each model costs by litellm's list.
+    """
+
+    def __init__(self, models: Sequence[str], settings: Settings) -> None:
+        context = multiprocessing.get_context("spawn")  # litellm starts threads: never in the engine's process
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, tuple(models), settings, os.getpid()), daemon=True, name="models"
+        )
+        self._process.start()
+        theirs.close()
+        self._waiting: dict[int, Question] = {}
+        self._prices: dict[str, Price] | None = None
+
+    @property
+    def prices(self) -> Mapping[str, Price]:
+        """What each model costs by litellm's list, where it is on it; waits until litellm is imported.
+
+        Raises:
+            ModelsError: litellm cannot be imported.
+        """
+        if self._prices is None:
+            try:
+                first = self._connection.recv()
+            except (EOFError, ConnectionError):
+                raise ModelsError(
+                    "the process that asks language models ended at once: is litellm installed?"
+                ) from None
+            if isinstance(first, str):
+                raise ModelsError(first)
+            self._prices = first
+        return self._prices
+
+    def fileno(self) -> int:
+        """Descriptor that becomes readable when an answer has come."""
+        return self._connection.fileno()
+
+    def submit(self, question: Question) -> None:
+        """Begin a call; `take` gives its answer."""
+        self._waiting[question.id] = question
+        with suppress(ConnectionError):  # `take` notices
+            self._connection.send(question)
+
+    def take(self) -> list[Answer]:
+        """The answers that have come. When the process has died, all open questions are lost."""
+        answers = []
+        assert self.prices is not None
+        try:
+            while self._connection.poll(0):
+                answer: Answer = self._connection.recv()
+                del self._waiting[answer.question]
+                answers.append(answer)
+        except (EOFError, ConnectionError):
+            reason = "the process that asks language models ended"
+            answers += [Answer(id, Reply.LOST, reason=reason) for id in self._waiting]
+            self._waiting.clear()
+        return answers
+
+    def close(self) -> None:
+        """End the process and what is under way in it."""
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
+
+    def __enter__(self) -> LanguageModels:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def listed_prices(models: Sequence[str]) -> Mapping[str, Price]:
+    """What each model costs by litellm's list, where it is on it.
+
+    Raises:
+        ModelsError: litellm cannot be imported.
+    """
+    with LanguageModels(models, Settings()) as asked:
+        return asked.prices
+
+
+def _serve(connection: Connection, models: Sequence[str], settings: Settings, parent: int) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the engine decides what Ctrl-C means
+    die_with_parent(parent)
+    _silence()
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else the import asks the network for prices
+    try:
+        import litellm
+    except ImportError as error:
+        connection.send(f"litellm cannot be imported ({error}): install evolve with its dependencies")
+        return
+    litellm.suppress_debug_info = True
+    litellm.telemetry = False
+    connection.send(_prices(litellm, models))
+    asyncio.run(_answer_all(litellm, connection, settings))
+
+
+def _silence() -> None:
+    """Swallow output: litellm prints; the terminal is the engine's."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+
+
+def _prices(litellm: Any, models: Sequence[str]) -> dict[str, Price]:
+    found = {}
+    for model in models:
+        listed = litellm.model_cost.get(model) or litellm.model_cost.get(model.partition("/")[2])
+        if listed and "input_cost_per_token" in listed:
+            found[model] = Price(1e6 * listed["input_cost_per_token"], 1e6 * listed.get("output_cost_per_token", 0.0))
+    return found
+
+
+async def _answer_all(litellm: Any, connection: Connection, settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    places = asyncio.Semaphore(settings.at_once)
+    ended = loop.create_future()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def answer(question: Question) -> None:
+        async with places:
+            connection.send(await _ask(litellm, question, settings))
+
+    def done(task: asyncio.Task[None]) -> None:
+        tasks.discard(task)
+        fault = task.exception()
+        if fault is not None and not ended.done():
+            ended.set_exception(fault)  # a fault of ours: the process ends, the engine sees lost questions
+
+    def read() -> None:
+        try:
+            while connection.poll(0):
+                task = loop.create_task(answer(connection.recv()))
+                tasks.add(task)
+                task.add_done_callback(done)
+        except (EOFError, ConnectionError):
+            loop.remove_reader(connection.fileno())
+            if not ended.done():
+                ended.set_result(None)
+
+    loop.add_reader(connection.fileno(), read)
+    await ended
+
+
+async def _ask(litellm: Any, question: Question, settings: Settings) -> Answer:
+    """One answer, after as many tries as it takes while nothing has been paid."""
+    began = time.monotonic()
+    jitter = random.Random(question.id)
+    for tried in range(1, TRIES + 1):
+        answer, pause = await _try(litellm, question, settings)
+        answer = replace(answer, seconds=time.monotonic() - began, tries=tried)
+        if answer.outcome is not Reply.FAILED or pause is None or tried == TRIES:
+            return answer
+        ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (tried - 1))
+        await asyncio.sleep(max(pause, jitter.uniform(0, ceiling)))
+    raise AssertionError("the last try returns")
+
+
+async def _try(litellm: Any, question: Question, settings: Settings) -> tuple[Answer, float | None]:
+    """What came of one request, and the shortest pause before another one; None if another one is no use."""
+    messages = [{"role": each.role, "content": each.content} for each in question.messages]
+    import openai  # litellm's errors are kinds of its errors
+
+    try:
+        async with asyncio.timeout(settings.timeout):
+            response = await litellm.acompletion(
+                model=question.model,
+                messages=messages,
+                max_tokens=question.max_tokens,
+                timeout=settings.timeout,
+                num_retries=0,
+                max_retries=0,
+            )
+    except (TimeoutError, litellm.Timeout):
+        reason = f"no answer within {settings.timeout:g} s"
+        return Answer(question.id, Reply.TIMED_OUT, reason=reason), None
+    except openai.OpenAIError as error:  # the base of all of litellm's errors
+        return _error(question, error)
+    return _answer(question, response, settings), None
+
+
+def _error(question: Question, error: Any) -> tuple[Answer, float | None]:
+    reason = masked(" ".join(str(error).split())[:500], os.environ)
+    status = getattr(error, "status_code", None)
+    answer = Answer(question.id, Reply.FAILED, reason=reason)
+    if status == 500 and "connection" not in reason.lower() and _unreadable(error):
+        return replace(answer, outcome=Reply.GARBAGE), None
+    if status in _LATER or status is None:
+        return answer, _wanted_pause(error)
+    return answer, None
+
+
+def _unreadable(error: BaseException) -> bool:
+    """Whether something came that could not be read: litellm makes it a server's error."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ValueError) or "json" in str(seen).lower():
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _wanted_pause(error: Any) -> float:
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    try:
+        return min(LONGEST_PAUSE, max(0.0, float(headers.get("retry-after", 0.0))))
+    except ValueError:
+        return 0.0
+
+
+def _answer(question: Question, response: Any, settings: Settings) -> Answer:
+    choices = getattr(response, "choices", None) or []
+    text = getattr(choices[0].message, "content", None) if choices else None
+    usage = getattr(response, "usage", None)
+    read, written = (int(getattr(usage, name, 0) or 0) for name in ("prompt_tokens", "completion_tokens"))
+    usd = _usd(question.model, response, read, written, settings.prices or {})
+    answer = Answer(question.id, Reply.ANSWERED, text or "", read, written, usd)
+    if not text:
+        return replace(answer, outcome=Reply.GARBAGE, reason="the answer holds no text")
+    if getattr(choices[0], "finish_reason", None) == "length":
+        return replace(answer, outcome=Reply.TRUNCATED, reason=f"cut off after {question.max_tokens} tokens")
+    return answer
+
+
+def _usd(model: str, response: Any, read: int, written: int, prices: Mapping[str, Price]) -> float | None:
+    """What the provider reports, else by the run's prices (the user's word before litellm's list)."""
+    reported = getattr(getattr(response, "usage", None), "cost", None)
+    if isinstance(reported, int | float):
+        return float(reported)
+    return prices[model].usd(read, written) if model in prices else None

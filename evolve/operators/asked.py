@@ -1,0 +1,86 @@
+"""What every operator that asks a language model is: a request in, a reply out, a child from the reply.
+
+Pure: must not know who asks, the store or the engine. A reply is data; it is never run here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from evolve.operators.base import Child
+from evolve.replies.statement import Statement
+from population.components import hyperparameters
+from population.rows import Move
+
+STATEMENT = """Begin your reply with these four lines:
+HYPOTHESIS: why the change should lower the loss, one sentence
+COMPONENT: the one part it touches, such as a class, function, parameter group, schedule or hyperparameter
+DEPTH: shallow (values only), moderate (a part changed), deep (a new mechanism) or breakthrough (a new kind of
+optimizer) PROVENANCE: invented (your own), adapted (a known technique, changed) or imported (a known technique as it
+is)"""
+
+BLOCKS = """Then give your change as one or more blocks of this form, and nothing after them:
+<<<<<<< SEARCH
+lines of the program, exactly as they stand, enough of them to be unique
+=======
+the lines to stand there instead
+>>>>>>> REPLACE"""
+
+PROGRAM = """Then give the whole new program in one ```python fence, and nothing after it."""
+
+
+class AskingOperator(Protocol):
+    """Has a language model make a child from one or two parents.
+
+    Attributes:
+        name: Its name in tables and on the command line.
+        parents: How many parents it wants.
+        request: What is asked of the model, the form of the reply included.
+    """
+
+    name: str
+    parents: int
+    request: str
+
+    def child(self, reply: str, sources: Sequence[str]) -> Child:
+        """The child that a reply describes.
+
+        Args:
+            reply: The model's words.
+            sources: The parents' texts, the main parent first.
+
+        Raises:
+            UnusableReplyError: The reply has not the form that was asked for, or does not fit the parents.
+        """
+        ...
+
+
+def described(source: str, parent: str, statement: Statement, change: str) -> Child:
+    """A child with the model's own words, and the hyperparameters that it changed.
+
+    Args:
+        source: The child's text.
+        parent: The main parent's text.
+        statement: What the model said.
+        change: What to say if it said nothing.
+    """
+    note = statement.hypothesis or change
+    return Child(
+        source,
+        statement.component,
+        note,
+        moves(parent, source),
+        statement.hypothesis,
+        statement.depth,
+        statement.provenance,
+    )
+
+
+def moves(parent: str, child: str) -> tuple[Move, ...]:
+    """Hyperparameters of the same name whose values differ; none unless all of the parent's names are the child's."""
+    before = {each.name: float(each.value) for each in hyperparameters(parent)}
+    after = {each.name: float(each.value) for each in hyperparameters(child)}
+    if set(before) != set(after):
+        return ()
+    return tuple(Move(name, before[name], after[name]) for name in before if before[name] != after[name])

@@ -1,0 +1,98 @@
+"""Puts a prompt together within a bound, and says what was cut to keep it.
+
+Tokens are counted as a third of the bytes: English and code have fewer, so the bound holds for any tokenizer in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evolve.prompts import sections
+from evolve.prompts.rules import SYSTEM
+from evolve.prompts.situation import Situation
+from evolve.questions import Message
+
+BOUND = 16_000
+"""Most tokens of a prompt."""
+BYTES_PER_TOKEN = 3
+_HISTORY = 0.3
+"""Share of the bound that the history of a lineage may take before inspirations have had theirs."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A conversation to begin with.
+
+    Attributes:
+        messages: The rules, then the question.
+        cut: What had to be left out, one line; "" if nothing.
+    """
+
+    messages: tuple[Message, ...]
+    cut: str
+
+
+def tokens(text: str) -> int:
+    """Upper estimate of a text's tokens."""
+    return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
+
+
+def build(situation: Situation, request: str, bound: int = BOUND) -> Prompt:
+    """The prompt for a request about a situation.
+
+    Rules, task, programs and request are always there. What is left of the bound goes to the history of the lineage,
+    response maps and inspirations, in this order; each is cut at its end.
+
+    Args:
+        situation: What there is to tell.
+        request: What to do and the form of the reply.
+        bound: Most tokens.
+    """
+    second = [situation.second.source] if situation.second else []
+    word = sections.mark(situation.parent.source, *second, *(each.source for each in situation.inspirations))
+    fixed = [
+        "\n".join(line for line in sections.task_lines(situation) if line),
+        "\n".join(sections.parent_lines(situation, word)),
+        "\n".join(sections.second_lines(situation, word)),
+    ]
+    left = bound - tokens("\n\n".join([SYSTEM, *fixed, request]))
+    parts = []
+    cuts = []
+    for title, lines, share in (
+        ("What was tried on this lineage, nearest first:", sections.tried_lines(situation.tried), _HISTORY),
+        (
+            "How the loss answers to single hyperparameters (> and < point away from the better value):",
+            sections.response_lines(situation),
+            1.0,
+        ),
+    ):
+        kept = _fitting(lines, int(share * left) - tokens(title))
+        left -= tokens("\n".join([title, *kept])) if kept else 0
+        parts += ["\n".join([title, *kept])] if kept else []
+        if len(kept) < len(lines):
+            cuts.append(
+                f"{title.split(',')[0].split('(')[0].strip().rstrip(':').lower()}: {len(kept)} of {len(lines)} lines"
+            )
+    shown = 0
+    for program in situation.inspirations:
+        text = "\n".join(sections.inspiration_lines(program, word))
+        if tokens(text) > left:
+            break
+        left -= tokens(text)
+        parts.append(text)
+        shown += 1
+    if shown < len(situation.inspirations):
+        cuts.append(f"inspirations: {shown} of {len(situation.inspirations)}")
+    body = "\n\n".join(part for part in (*fixed, *parts, request) if part)
+    return Prompt((Message("system", SYSTEM), Message("user", body)), "; ".join(cuts))
+
+
+def _fitting(lines: Sequence[str], bound: int) -> list[str]:
+    kept: list[str] = []
+    for line in lines:
+        bound -= tokens(line + "\n")
+        if bound < 0:
+            break
+        kept.append(line)
+    return kept

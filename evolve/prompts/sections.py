@@ -1,0 +1,134 @@
+"""The parts of a prompt, each a list of lines that may be cut from its end.
+
+Whatever comes from a genome or a reply is quoted: programs between marks that they cannot contain, everything else on
+one line. This module must not know what is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Sequence
+
+from evolve.prompts.situation import Attempt, Known, Situation
+from population.components import hyperparameters
+
+PURPOSES = {
+    "explore": "This island explores: prefer ideas that nobody here has tried.",
+    "tune": "This island tunes: prefer values and schedules of what works already.",
+    "recombine": "This island recombines: prefer to bring together what works in different programs.",
+    "prune": "This island prunes: prefer fewer parts that do the same or better.",
+}
+
+
+def mark(*sources: str) -> str:
+    """A word that none of the texts contains, to quote them with."""
+    text = "\n".join(sources)
+    number = 0
+    while True:
+        word = hashlib.sha256(f"{number}\n{text}".encode("utf-8", "replace")).hexdigest()[:8]
+        if word not in text:
+            return word
+        number += 1
+
+
+def quoted(source: str, word: str) -> str:
+    """A program between its marks."""
+    return f"[[program {word}\n{source.rstrip()}\n{word} end]]"
+
+
+def one_line(text: str, most: int = 240) -> str:
+    """Foreign words on one line, without what could pass for a mark."""
+    flat = " ".join(text.replace("[[", "[").replace("]]", "]").split())
+    return flat if len(flat) <= most else flat[: most - 3] + "..."
+
+
+def value(loss: float) -> str:
+    """A loss with the digits that decide."""
+    return f"{loss:.5f}"
+
+
+def described(program: Known) -> str:
+    """A program's identity and estimate."""
+    return (
+        f"#{program.id} ({one_line(program.name, 40)}): {value(program.mean)} "
+        f"[{value(program.low)}, {value(program.high)}], {program.n} rng_seed{'s' if program.n != 1 else ''}"
+    )
+
+
+def task_lines(situation: Situation) -> list[str]:
+    """The task and how good a measurement is."""
+    sizes = ", ".join(f"{name} {size}" for name, size in situation.sizes.items())
+    return [
+        f"Task {situation.task}: {one_line(sizes, 600)}.",
+        f"A proxy trial has {situation.steps} steps; its value is the held-out loss at the end in nats per token, "
+        "lower is better. The winner is judged on runs of three and ten times as many steps, so what only helps the "
+        "first steps does not count.",
+        f"Two related programs on one rng_seed differ by chance with a standard deviation of {situation.noise:.5f}.",
+        f"{100 * situation.phase:.0f} % of the run's budget is used. {_phase(situation.phase)}",
+        PURPOSES.get(situation.purpose, ""),
+    ]
+
+
+def _phase(used: float) -> str:
+    if used < 0.33:
+        return "There is time for bold ideas."
+    if used < 0.67:
+        return "Build on what has worked."
+    return "Little is left: refine what works."
+
+
+def parent_lines(situation: Situation, word: str) -> list[str]:
+    """The program to change."""
+    parent = situation.parent
+    lines = [f"The program, {described(parent)}:", quoted(parent.source, word)]
+    if parent.curve:
+        lines.append("Its loss by step: " + ", ".join(f"{step}: {loss:.4f}" for step, loss in parent.curve))
+    names = ", ".join(f"{each.name} = {each.value:g}" for each in hyperparameters(parent.source))
+    lines.append(f"Its hyperparameters: {one_line(names, 4000)}")
+    return lines
+
+
+def second_lines(situation: Situation, word: str) -> list[str]:
+    """The second parent, or the program to mend with its error."""
+    second = situation.second
+    if second is None:
+        return []
+    if situation.error:
+        error = situation.error.replace("[[", "[").replace("]]", "]")
+        return [
+            f"The program to mend, #{second.id}, a child of the first:",
+            quoted(second.source, word),
+            f"It failed: [[error {word}\n{error}\n{word} end]]",
+        ]
+    return [f"The second parent, {described(second)}:", quoted(second.source, word)]
+
+
+def tried_lines(attempts: Sequence[Attempt]) -> list[str]:
+    """What was tried on this lineage, gains and failures alike, nearest first."""
+    return [_tried(attempt) for attempt in attempts]
+
+
+def _tried(attempt: Attempt) -> str:
+    told = f"- #{attempt.program} from #{attempt.parent}, {attempt.operator}: {one_line(attempt.change)}: "
+    if attempt.gain is None:
+        return told + f"failed ({one_line(attempt.failure, 160)})"
+    word = "better" if attempt.low > 0 else "worse" if attempt.high < 0 else "not told apart"
+    return told + f"gain {attempt.gain:+.5f} [{attempt.low:+.5f}, {attempt.high:+.5f}], {word}"
+
+
+def response_lines(situation: Situation) -> list[str]:
+    """How the loss answers to each hyperparameter: between two values stands > where the left one is better."""
+    lines = []
+    for name, points in sorted((situation.responses or {}).items()):
+        ordered = sorted(points)
+        told = f"{ordered[0][0]:g} ({value(ordered[0][1])})"
+        for (_, before), (number, after) in itertools.pairwise(ordered):
+            told += f" {'>' if before < after else '<'} {number:g} ({value(after)})"
+        lines.append(f"- {one_line(name, 80)}: {told}")
+    return lines
+
+
+def inspiration_lines(program: Known, word: str) -> list[str]:
+    """A good program of another island."""
+    return [f"From island {program.island}, {described(program)}:", quoted(program.source, word)]

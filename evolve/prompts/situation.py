@@ -1,0 +1,90 @@
+"""What a prompt is made from: plain records about the parent, its relatives and the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Known:
+    """A program as the prompt shows it.
+
+    Attributes:
+        id: Its id.
+        name: File stem of a seed or added program, else the operator that made it.
+        source: Its text.
+        mean, low, high: Estimate on the proxy rung with its 95 % interval, nats/token; lower is better.
+        n: rng_seeds behind it.
+        curve: (step, held-out loss) of one trial.
+        island: Index of its island.
+    """
+
+    id: int
+    name: str
+    source: str
+    mean: float
+    low: float
+    high: float
+    n: int
+    curve: tuple[tuple[int, float], ...] = ()
+    island: int = 0
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A change that was tried on this lineage and what came of it.
+
+    Attributes:
+        program: Id of the child.
+        parent: Id of the program that was changed.
+        operator: What made the child.
+        change: What was done, one line.
+        gain: Parent's estimate minus the child's, nats/token, positive is better; None if the child failed.
+        low, high: 95 % interval of the gain.
+        failure: Outcome and reason if it failed, else "".
+    """
+
+    program: int
+    parent: int
+    operator: str
+    change: str
+    gain: float | None = None
+    low: float = 0.0
+    high: float = 0.0
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything that a prompt may tell.
+
+    Attributes:
+        task: Name of the task.
+        sizes: What the task says of itself.
+        steps: Steps of a proxy trial.
+        noise: Sd of the paired difference of two relatives on one rng_seed, nats/token.
+        island: Index of the island that asks.
+        purpose: What that island is for.
+        phase: Share of the run's budget that is used, in [0, 1].
+        parent: The program to change.
+        second: The second parent, if there is one.
+        error: Why the program to mend failed, with its last lines; else "".
+        tried: Changes tried on the parent and its ancestors, nearest first.
+        responses: For each hyperparameter of the parent: (value, estimate) of relatives that differ in it alone.
+        inspirations: The best programs of other islands.
+    """
+
+    task: str
+    sizes: Mapping[str, object]
+    steps: int
+    noise: float
+    island: int
+    purpose: str
+    phase: float
+    parent: Known
+    second: Known | None = None
+    error: str = ""
+    tried: tuple[Attempt, ...] = ()
+    responses: Mapping[str, tuple[tuple[float, float], ...]] | None = None
+    inspirations: tuple[Known, ...] = ()

@@ -1,0 +1,1 @@
+"""Reads what a language model replied. Everything in a reply is data: nothing here runs it or obeys it."""
