@@ -40,10 +40,8 @@ def next_ask(state: State, busy: int, waiting: int, slots: int, spent: Spent, bu
     operators = [name for name in config.operators if name in ASKING]
     if not models or not operators or not budget.allows_birth(spent):
         return None
-    if len(state.asked) >= config.calls or waiting >= slots or due(state, spent, budget):
-        return None
     inhabited = [island for island in state.islands if len(island.archive)]
-    if not inhabited:
+    if not inhabited or len(state.asked) >= config.calls or waiting >= slots or due(state, spent, budget):
         return None
     rng = stream(config.rng_seed, "attempt", attempt)
     if state.to_repair and "llm_repair" in operators:

@@ -10,9 +10,10 @@ import heapq
 import selectors
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -29,6 +30,7 @@ from evolve.decide import Migrate, Plan, Run, Vary, next_action
 from evolve.genomes import NamedGenome
 from evolve.hands import Runner, Worker
 from evolve.inbox import Inbox
+from evolve.recorded import Order, reply_key, trial_key, variation_key
 from evolve.report import pair, progress, standing
 from evolve.state import MOST_LOST, Planned, Row, State
 from evolve.variation import Variation, Varied
@@ -74,6 +76,7 @@ class Engine:
         view: Shows how it goes.
         clock: Seconds from anywhere; only differences count.
         asker: Puts questions to language models; None to do without.
+        order: The order in which results are to be taken in, to repeat a recorded run; None as they come.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Engine:
         view: ProgressView,
         clock: Callable[[], float] = time.monotonic,
         asker: Asker | None = None,
+        order: Order | None = None,
     ) -> None:
         self._store = store
         self.state = state
@@ -97,9 +101,12 @@ class Engine:
         self._view = view
         self._clock = clock
         self._asker = asker
+        self._order = order
+        self._ready: list[tuple[Hashable, Callable[[], None]]] = []
         self._started = clock() - state.seconds
         self._in_flight: dict[int, Planned] = {}
         self._varying: Vary | None = None
+        self._using: int | None = None  # turn of the reply that the worker has; 0 for an operator without a model
         self._interrupts = 0
         self._slots = evaluator.idle
         self._barren_before = state.barren
@@ -129,14 +136,15 @@ class Engine:
             try:
                 self._note_best()  # a kill may have come between a trial and this
                 self._take_up()
+                delivered = False
                 while True:
                     self._take_in()
-                    self._use_reply()
-                    self._ask()
-                    self._start_work()
-                    if not self._in_flight and self._varying is None and not self._expects_reply():
+                    while self._use_reply() or self._ask() or self._start_work():
+                        pass  # each may open the way for another: until nothing is left to begin
+                    if self._nothing_to_expect():
                         break
-                    self._wait(selector)
+                    self._wait(selector, patiently=not delivered)
+                    delivered = self._deliver()
                     self._look(FRAME_SECONDS)
                 self._end()
             finally:
@@ -144,8 +152,9 @@ class Engine:
 
     # Starting things
 
-    def _start_work(self) -> None:
-        while self._free() > 0 and not self._interrupts:
+    def _start_work(self) -> bool:
+        """Begin one thing in a free slot; whether there was one to begin."""
+        if self._free() > 0 and not self._closing():
             action = next_action(
                 self.state,
                 frozenset(self._in_flight.values()),
@@ -170,7 +179,9 @@ class Engine:
                         )
                     self._vary(action)
                 case None:
-                    return
+                    return False
+            return True
+        return False
 
     def _free(self) -> int:
         return self._slots - len(self._in_flight) - (self._varying is not None)
@@ -190,7 +201,7 @@ class Engine:
     def _vary(self, action: Vary) -> None:
         sources = tuple(self._store.program(parent).source for parent in action.parents)
         self._worker.submit(Variation(action.attempt, action.operator, sources, tuple(self.state.tried)))
-        self._varying = action
+        self._varying, self._using = action, 0
 
     # Asking language models
 
@@ -200,14 +211,16 @@ class Engine:
         for attempt in list(self.state.asked):
             self._go_on(attempt)
 
-    def _ask(self) -> None:
-        while self._asker is not None and not self._interrupts:
+    def _ask(self) -> bool:
+        """Put one question to a model; whether there was one to put."""
+        if self._asker is not None and not self._closing():
             waiting = len(self.state.queue) - len(self._in_flight)
             spent = self._spent()
             action = next_ask(self.state, self._busy(), waiting, self._slots, spent, self._budget)
-            if action is None:
-                return
-            self._send(self._asker.first_call(self.state, self._store, action, spent, self._budget))
+            if action is not None:
+                self._send(self._asker.first_call(self.state, self._store, action, spent, self._budget))
+                return True
+        return False
 
     def _send(self, call: CallRow) -> None:
         self._write([call])
@@ -228,22 +241,28 @@ class Engine:
             self._write(attempt_rows(self.state, asking.action_of(asked.last), Varied(None, reason=decided.reason)))
             self.message = f"{asked.last.operator}: {decided.reason}"
 
-    def _use_reply(self) -> None:
-        """Hand the operators' process a reply, when it is free."""
-        if self._varying is not None or self._interrupts:
-            return
+    def _use_reply(self) -> bool:
+        """Hand the operators' process a reply, when it is free; whether there was one."""
+        if self._varying is not None or self._closing():
+            return False
         for asked in self.state.asked.values():
             step = next_step(asked)
             if isinstance(step, Use):
                 action = asking.action_of(asked.last)
                 sources = tuple(self._store.program(parent).source for parent in action.parents)
                 self._worker.submit(asking.variation(action, sources, step))
-                self._varying = action
-                return
+                self._varying, self._using = action, asked.last.turn
+                return True
+        return False
+
+    def _nothing_to_expect(self) -> bool:
+        if self._order is not None and self._order.ended:
+            return True
+        return not self._in_flight and self._varying is None and not self._expects_reply()
 
     def _expects_reply(self) -> bool:
         """Whether to wait for a model although nothing else is under way."""
-        if self._asker is None or self._interrupts:
+        if self._asker is None or self._closing():
             return False
         waits = any(isinstance(next_step(asked), Wait | Use) for asked in self.state.asked.values())
         return waits and self._budget.allows_trial(self._spent())
@@ -254,24 +273,36 @@ class Engine:
 
     # Taking in what came of them
 
-    def _wait(self, selector: selectors.BaseSelector) -> None:
+    def _wait(self, selector: selectors.BaseSelector, patiently: bool) -> None:
+        """Collect results; wait for one if there was none to take in."""
         ended = self._evaluator.wait(0)
-        if not ended:
+        if not ended and patiently:
             self._sleep(selector)
             ended = self._evaluator.wait(0)
         for ticket, trial in ended:
-            self._on_trial(self._in_flight.pop(ticket), trial)
+            plan = self._in_flight[ticket]
+            key = trial_key(plan.program, plan.rung, plan.rng_seed)
+            self._ready.append((key, partial(self._on_trial, ticket, trial)))
         for reply in self._asker.take() if self._asker is not None else ():
-            self._on_reply(reply)
-        if self._varying is not None:
+            self._ready.append((reply_key(reply.call), partial(self._on_reply, reply)))
+        if self._varying is not None and self._using is not None:
             varied = self._worker.take()
             if varied is not None:
-                action, self._varying = self._varying, None
-                self._on_variation(action, varied)
+                key, self._using = variation_key(self._varying.attempt, self._using), None
+                self._ready.append((key, partial(self._on_variation, self._varying, varied)))
+
+    def _deliver(self) -> bool:
+        """Take in one result, as it came or the next one of the recorded order: what follows is decided in between."""
+        for at, (key, take_in) in enumerate(self._ready):
+            if self._order is None or self._order.due(key):
+                del self._ready[at]
+                take_in()
+                return True
+        return False
 
     def _sleep(self, selector: selectors.BaseSelector) -> None:
         """Until a trial or a variation has something to tell, or it is time to look around."""
-        descriptors = [*self._evaluator.filenos(), *([self._worker.fileno()] if self._varying else [])]
+        descriptors = [*self._evaluator.filenos(), *([self._worker.fileno()] if self._using is not None else [])]
         descriptors += [self._asker.fileno()] if self._asker is not None else []
         for descriptor in descriptors:
             selector.register(descriptor, selectors.EVENT_READ)
@@ -279,7 +310,8 @@ class Engine:
         for descriptor in descriptors:
             selector.unregister(descriptor)
 
-    def _on_trial(self, plan: Planned, trial: Trial) -> None:
+    def _on_trial(self, ticket: int, trial: Trial) -> None:
+        plan = self._in_flight.pop(ticket)
         row = trial_row(trial, id=self.state.last_trial + 1, program=plan.program, elapsed=self._elapsed())
         self._write([row])
         if trial.outcome is not Outcome.FINISHED:
@@ -292,6 +324,7 @@ class Engine:
         self._go_on(attempt)
 
     def _on_variation(self, action: Vary, varied: Varied) -> None:
+        self._varying = None
         if action.model:
             step = asking.after(self.state.asked[action.attempt], varied)
             if step is not None:
@@ -302,6 +335,10 @@ class Engine:
             self.message = f"{action.operator}: {varied.child.note}"
 
     def _take_in(self) -> None:
+        if self._order is not None:
+            while (row := self._order.entering()) is not None:
+                self._write([replace(row, id=len(self.state.programs) + 1)])
+            return
         for path, genome in self._inbox.waiting():
             known = self.state.digests.get(genome.digest)
             if known is None:
@@ -323,7 +360,7 @@ class Engine:
         self._flush(final=True)
         self._look(0.0)
         inhabited = any(len(island.archive) for island in self.state.islands)
-        if not inhabited and not self._interrupts and self._budget.allows_birth(self._spent()):
+        if not inhabited and not self._closing() and self._budget.allows_birth(self._spent()):
             outcomes = ", ".join(f"{count} {name}" for name, count in self.state.outcomes.items())
             raise EngineError(f"no program to begin with has finished its trials ({outcomes}). Last: {self.message}")
 
@@ -391,14 +428,21 @@ class Engine:
     # Time
 
     def _elapsed(self) -> float:
-        return self._clock() - self._started
+        return self._order.clock() if self._order is not None else self._clock() - self._started
+
+    def _closing(self) -> bool:
+        """Whether nothing new is begun: someone interrupts, or the time is up, or the record ends."""
+        if self._interrupts or (self._order is not None and self._order.ended):
+            return True
+        return self._budget.seconds is not None and self._elapsed() >= self._budget.seconds
 
     def _spent(self) -> Spent:
+        """What decisions go by: a function of the rows and of what is under way, never of the clock."""
         paid = self.state.trials - self.state.outcomes["lost"]
         trials = paid + len(self._in_flight)
         births = self.state.births + len(self.state.asked)
         births += self._varying is not None and not self._varying.model
-        return Spent(self._elapsed(), births, trials, self.state.tokens, self.state.usd)
+        return Spent(self.state.seconds, births, trials, self.state.tokens, self.state.usd)
 
     def _look(self, every: float) -> None:
         """Show how things stand, at most once in `every` seconds."""
@@ -406,7 +450,8 @@ class Engine:
             return
         self._looked = self._clock()
         running = tuple(f"#{plan.program} {plan.rung} {plan.rng_seed}" for plan in self._in_flight.values())
-        self._view.update(progress(self.state, self._budget, self._spent(), running, self.message))
+        spent = replace(self._spent(), seconds=self._elapsed(), births=self.state.births)
+        self._view.update(progress(self.state, self._budget, spent, running, self.message))
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
