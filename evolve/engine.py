@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
-from evolve import asking
+from evolve import asking, money
 from evolve.ask import next_ask
 from evolve.asker import Asker
 from evolve.birth import attempt_rows
@@ -218,7 +218,14 @@ class Engine:
             spent = self._spent()
             action = next_ask(self.state, self._busy(), waiting, self._slots, spent, self._budget)
             if action is not None:
-                self._send(self._asker.first_call(self.state, self._store, action, spent, self._budget))
+                call = self._asker.first_call(self.state, self._store, action, spent, self._budget)
+                if money.has_room(
+                    self.state.config, call.model, call.most_tokens - call.max_tokens, spent, self._budget
+                ):
+                    self._send(call)
+                else:  # unusually long parents
+                    reason = "the budget has no room for a call about these parents"
+                    self._write(attempt_rows(self.state, action, Varied(None, reason=reason)))
                 return True
         return False
 

@@ -166,7 +166,7 @@ def _results(store: Store, rungs: frozenset[str]) -> Iterator[tuple[Hashable, fl
             case EventRow():
                 attempt = int(row.data["attempt"])
                 reply = last.pop(attempt, None)
-                if reply is None:
+                if reply is None and not row.data.get("model"):
                     yield variation_key(attempt, 0), row.elapsed
-                elif reply.outcome == Reply.ANSWERED:
+                elif reply is not None and reply.outcome == Reply.ANSWERED:
                     yield variation_key(attempt, calls[reply.call].turn), row.elapsed

@@ -15,6 +15,8 @@ ATTEMPTS = 24
 """Most earlier changes that are told."""
 INSPIRATIONS = 2
 """Programs of other islands that are shown, at most."""
+LEADERS = 6
+"""The best programs of the run of which one line is told."""
 ERROR_CHARACTERS = 1500
 """Of a failed program's last lines."""
 
@@ -26,7 +28,7 @@ def situation(state: State, store: Store, task: Task, action: Vary, spent: Spent
     second = _known(state, store, action.parents[1]) if len(action.parents) > 1 else None
     return Situation(
         task=task.name,
-        sizes=task.describe(),
+        brief=task.brief,
         steps=state.rungs["proxy"].train_steps,
         noise=state.estimates["proxy"].noise().paired_sd,
         island=action.island,
@@ -37,6 +39,7 @@ def situation(state: State, store: Store, task: Task, action: Vary, spent: Spent
         error=_error(store, action.parents[1]) if repair else "",
         tried=_tried(state, store, parent),
         responses=_responses(state, parent),
+        leaders=_leaders(state, store),
         inspirations=() if second else _inspirations(state, store, action.island, parent),
     )
 
@@ -44,8 +47,11 @@ def situation(state: State, store: Store, task: Task, action: Vary, spent: Spent
 def _known(state: State, store: Store, id: int) -> Known:
     row = store.program(id)
     at = state.estimates["proxy"].estimate(id)
-    curve = next((trial.curve for trial in store.trials(id) if trial.rung == "proxy" and trial.value is not None), ())
-    return Known(id, row.name or row.operator, row.source, at.mean, at.low, at.high, at.n, curve, row.island)
+    longer = None
+    if state.programs[id].finished("confirm"):
+        confirmed = state.estimates["confirm"].estimate(id)
+        longer = state.rungs["confirm"].train_steps, confirmed.mean, confirmed.n
+    return Known(id, row.name or row.operator, row.source, at.mean, at.low, at.high, at.n, longer, row.island)
 
 
 def _error(store: Store, id: int) -> str:
@@ -113,3 +119,8 @@ def _inspirations(state: State, store: Store, island: int, parent: int) -> tuple
     strangers = [id for id in state.elites() if id not in home and id != parent]
     others = strangers or [id for id in state.elites() if id != parent]
     return tuple(_known(state, store, id) for id in others[:INSPIRATIONS])
+
+
+def _leaders(state: State, store: Store) -> tuple[tuple[Known, str], ...]:
+    best = [_known(state, store, id) for id in state.elites()[:LEADERS]]
+    return tuple((each, store.program(each.id).note or f"the seed program {each.name}") for each in best)

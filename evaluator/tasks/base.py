@@ -46,6 +46,11 @@ class Task(Protocol):
         """Tokens in one optimizer step's batch: gradients are sums over them."""
         ...
 
+    @property
+    def brief(self) -> str:
+        """The problem in a few sentences, for whoever designs optimizers for it."""
+        ...
+
     def describe(self) -> Mapping[str, object]:
         """Everything that defines the problem except the data: part of each trial's fingerprint."""
         ...

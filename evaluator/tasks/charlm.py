@@ -55,6 +55,19 @@ class CharLM:
         """Bytes in a step."""
         return self.batch * self.context
 
+    @property
+    def brief(self) -> str:
+        """The problem in a few sentences."""
+        blocks = f"{self.depth} pre-norm block{'s' if self.depth != 1 else ''}"
+        return (
+            f"Byte-level language modelling of text (256 tokens, most of them rare), {self.batch} sequences of "
+            f"{self.context} bytes a step. The model is a GPT of width {self.width} with {blocks} and {self.heads} "
+            "heads: embed, then an RMS norm with gains (norm1); in a block an RMS norm before attention and before "
+            "the MLP (4 times as wide, squared ReLU); an RMS norm (norm2) before the output projection (proj). "
+            "Rotary embeddings, queries and keys normalized, logits soft-capped at 15, biases everywhere, fp32 on a "
+            "CPU."
+        )
+
     def describe(self) -> Mapping[str, object]:
         """Sizes and numerics, without the text."""
         return {key: value for key, value in asdict(self).items() if key != "text"}

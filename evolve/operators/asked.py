@@ -13,12 +13,12 @@ from evolve.replies.statement import Statement
 from population.components import hyperparameters
 from population.rows import Move
 
-STATEMENT = """Begin your reply with these four lines:
-HYPOTHESIS: why the change should lower the loss, one sentence
-COMPONENT: the one part it touches, such as a class, function, parameter group, schedule or hyperparameter
-DEPTH: shallow (values only), moderate (a part changed), deep (a new mechanism) or breakthrough (a new kind of
-optimizer) PROVENANCE: invented (your own), adapted (a known technique, changed) or imported (a known technique as it
-is)"""
+STATEMENT = """\
+Begin your reply with these four lines, each on one line:
+HYPOTHESIS: why the change should lower the loss, in one sentence
+COMPONENT: the one part it touches: a class, function, parameter group, schedule or hyperparameter
+DEPTH: shallow (values only), moderate (a part changed), deep (a new mechanism) or breakthrough (a new kind)
+PROVENANCE: invented (your own), adapted (a known technique, changed) or imported (a known technique as it is)"""
 
 BLOCKS = """Then give your change as one or more blocks of this form, and nothing after them:
 <<<<<<< SEARCH
@@ -63,14 +63,15 @@ def described(source: str, parent: str, statement: Statement, change: str) -> Ch
         source: The child's text.
         parent: The main parent's text.
         statement: What the model said.
-        change: What to say if it said nothing.
+        change: What was done, if it was more than changing values.
     """
-    note = statement.hypothesis or change
+    moved = moves(parent, source)
+    done = "; ".join(f"{move.component} {move.old:g} -> {move.new:g}" for move in moved) or change
     return Child(
         source,
         statement.component,
-        note,
-        moves(parent, source),
+        f"{done} ({statement.hypothesis})" if statement.hypothesis else done,
+        moved,
         statement.hypothesis,
         statement.depth,
         statement.provenance,

@@ -18,9 +18,9 @@ class LlmAblate:
 
     name = "llm_ablate"
     parents = 1
-    request = f"""Find the part of the program that contributes least: dead weight, or a complication that a simpler
-    form
-would do as well without. Remove it, and everything that only it needed. Add nothing.
+    request = f"""\
+Find the part of the program that contributes least: dead weight, or a complication where a simpler form would do as
+well. Remove it, and everything that only it needed. Add nothing.
 
 {STATEMENT}
 

@@ -15,9 +15,9 @@ class LlmCrossover:
 
     name = "llm_crossover"
     parents = 2
-    request = f"""Join the program and the second parent into one that is better than either: say to yourself what each
-    is
-good for, and take that. Do not merely run both side by side.
+    request = f"""\
+Join the program and the second parent into one that is better than either: ask what each of them is good for, and take
+that. Do not merely run both side by side.
 
 {STATEMENT}
 

@@ -15,7 +15,8 @@ class LlmDiff:
 
     name = "llm_diff"
     parents = 1
-    request = f"""Change one thing in the program that should lower the loss.
+    request = f"""\
+Make one change to the program that should lower the loss. A new part may bring the settings that it needs.
 
 {STATEMENT}
 
@@ -23,6 +24,6 @@ class LlmDiff:
 
     def child(self, reply: str, sources: Sequence[str]) -> Child:
         """The child; see `evolve.operators.asked.AskingOperator`."""
-        blocks = blocks_in(reply)
-        change = f"{len(blocks)} edit{'s' if len(blocks) > 1 else ''}"
-        return described(apply(sources[0], blocks), sources[0], statement_in(reply), change)
+        said = statement_in(reply)
+        change = f"{said.component or 'the program'} edited"
+        return described(apply(sources[0], blocks_in(reply)), sources[0], said, change)

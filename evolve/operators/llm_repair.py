@@ -16,9 +16,9 @@ class LlmRepair:
     name = "llm_repair"
     parents = 2
     """The one it came from (its value is the prior) and the broken one (its text is mended)."""
-    request = f"""The program failed in its first steps; the error stands below it. Mend it, keeping its idea. Change no
-    more than
-that takes.
+    request = f"""\
+The program to mend failed in its first steps; its error stands below it. Mend it, keeping its idea, and change no more
+than that takes. Quote the lines of the program to mend.
 
 {STATEMENT}
 

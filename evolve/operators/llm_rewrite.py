@@ -15,9 +15,9 @@ class LlmRewrite:
 
     name = "llm_rewrite"
     parents = 1
-    request = f"""Write a better version of the program. One clear idea, carried out fully, beats many small ones; parts
-    that
-do not earn their place may go.
+    request = f"""\
+Write a better version of the program. One clear idea, carried out fully, beats many small ones; parts that do not earn
+their place may go.
 
 {STATEMENT}
 

@@ -24,11 +24,12 @@ class LlmTune:
 
     name = "llm_tune"
     parents = 1
-    request = f"""Choose better values for one to {MOST} of the program's hyperparameters, by the names listed with it.
+    request = f"""\
+Choose better values for one to {MOST} of the program's hyperparameters, by the names listed with it.
 
 {STATEMENT}
 
-Then give them as one JSON object in a ```json fence, such as {{"MUON_LR": 0.08, "WARMUP_FRACTION": 0.03}}, and nothing
+Then give them as one JSON object in a ```json fence, such as {{"NAME": 0.08, "OTHER_NAME": 0.03}}, and nothing
 after it."""
 
     def child(self, reply: str, sources: Sequence[str]) -> Child:

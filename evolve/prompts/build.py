@@ -42,7 +42,7 @@ def build(situation: Situation, request: str, bound: int = BOUND) -> Prompt:
     """The prompt for a request about a situation.
 
     Rules, task, programs and request are always there. What is left of the bound goes to the history of the lineage,
-    response maps and inspirations, in this order; each is cut at its end.
+    the leaders, response maps and inspirations, in this order; each is cut at its end.
 
     Args:
         situation: What there is to tell.
@@ -59,9 +59,11 @@ def build(situation: Situation, request: str, bound: int = BOUND) -> Prompt:
     left = bound - tokens("\n\n".join([SYSTEM, *fixed, request]))
     parts = []
     cuts = []
-    for title, lines, share in (
-        ("What was tried on this lineage, nearest first:", sections.tried_lines(situation.tried), _HISTORY),
+    for name, title, lines, share in (
+        ("history", "What was tried on this lineage, nearest first:", sections.tried_lines(situation.tried), _HISTORY),
+        ("leaders", "The best programs of the run:", sections.leader_lines(situation.leaders), 1.0),
         (
+            "responses",
             "How the loss answers to single hyperparameters (> and < point away from the better value):",
             sections.response_lines(situation),
             1.0,
@@ -71,9 +73,7 @@ def build(situation: Situation, request: str, bound: int = BOUND) -> Prompt:
         left -= tokens("\n".join([title, *kept])) if kept else 0
         parts += ["\n".join([title, *kept])] if kept else []
         if len(kept) < len(lines):
-            cuts.append(
-                f"{title.split(',')[0].split('(')[0].strip().rstrip(':').lower()}: {len(kept)} of {len(lines)} lines"
-            )
+            cuts.append(f"{name}: {len(kept)} of {len(lines)} lines")
     shown = 0
     for program in situation.inspirations:
         text = "\n".join(sections.inspiration_lines(program, word))

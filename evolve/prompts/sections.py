@@ -49,22 +49,32 @@ def value(loss: float) -> str:
 
 
 def described(program: Known) -> str:
-    """A program's identity and estimate."""
-    return (
+    """A program's identity and estimates."""
+    told = (
         f"#{program.id} ({one_line(program.name, 40)}): {value(program.mean)} "
-        f"[{value(program.low)}, {value(program.high)}], {program.n} rng_seed{'s' if program.n != 1 else ''}"
+        f"[{value(program.low)}, {value(program.high)}], {_seeds(program.n)}"
     )
+    if program.longer is not None:
+        steps, mean, n = program.longer
+        told += f"; after {steps} steps {value(mean)}, {_seeds(n)}"
+    return told
+
+
+def _seeds(n: int) -> str:
+    return f"{n} rng_seed{'s' if n != 1 else ''}"
 
 
 def task_lines(situation: Situation) -> list[str]:
     """The task and how good a measurement is."""
-    sizes = ", ".join(f"{name} {size}" for name, size in situation.sizes.items())
     return [
-        f"Task {situation.task}: {one_line(sizes, 600)}.",
+        f"Task {situation.task}: {situation.brief}",
         f"A proxy trial has {situation.steps} steps; its value is the held-out loss at the end in nats per token, "
         "lower is better. The winner is judged on runs of three and ten times as many steps, so what only helps the "
         "first steps does not count.",
-        f"Two related programs on one rng_seed differ by chance with a standard deviation of {situation.noise:.5f}.",
+        "Estimates allow for chance: they are drawn towards what is usual, the more the fewer rng_seeds stand behind "
+        "them, and a gain (loss of the parent minus the child's, positive is better) is estimated from their common "
+        f"rng_seeds. On one rng_seed two related programs differ by chance with a standard deviation of "
+        f"{situation.noise:.5f}; not told apart means just that.",
         f"{100 * situation.phase:.0f} % of the run's budget is used. {_phase(situation.phase)}",
         PURPOSES.get(situation.purpose, ""),
     ]
@@ -75,18 +85,20 @@ def _phase(used: float) -> str:
         return "There is time for bold ideas."
     if used < 0.67:
         return "Build on what has worked."
-    return "Little is left: refine what works."
+    return "Little is left: prefer what is sure to hold on longer runs."
 
 
 def parent_lines(situation: Situation, word: str) -> list[str]:
     """The program to change."""
     parent = situation.parent
     lines = [f"The program, {described(parent)}:", quoted(parent.source, word)]
-    if parent.curve:
-        lines.append("Its loss by step: " + ", ".join(f"{step}: {loss:.4f}" for step, loss in parent.curve))
-    names = ", ".join(f"{each.name} = {each.value:g}" for each in hyperparameters(parent.source))
+    names = ", ".join(f"{each.name} = {_number(each.value)}" for each in hyperparameters(parent.source))
     lines.append(f"Its hyperparameters: {one_line(names, 4000)}")
     return lines
+
+
+def _number(number: float) -> str:
+    return str(number).lower() if isinstance(number, bool) else f"{number:g}"
 
 
 def second_lines(situation: Situation, word: str) -> list[str]:
@@ -115,6 +127,11 @@ def _tried(attempt: Attempt) -> str:
         return told + f"failed ({one_line(attempt.failure, 160)})"
     word = "better" if attempt.low > 0 else "worse" if attempt.high < 0 else "not told apart"
     return told + f"gain {attempt.gain:+.5f} [{attempt.low:+.5f}, {attempt.high:+.5f}], {word}"
+
+
+def leader_lines(leaders: Sequence[tuple[Known, str]]) -> list[str]:
+    """The best programs of the run, best first."""
+    return [f"- {described(program)}: {one_line(change)}" for program, change in leaders]
 
 
 def response_lines(situation: Situation) -> list[str]:

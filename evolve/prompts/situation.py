@@ -16,7 +16,7 @@ class Known:
         source: Its text.
         mean, low, high: Estimate on the proxy rung with its 95 % interval, nats/token; lower is better.
         n: rng_seeds behind it.
-        curve: (step, held-out loss) of one trial.
+        longer: (steps, estimate, rng_seeds) on the confirm rung, if it has been there.
         island: Index of its island.
     """
 
@@ -27,7 +27,7 @@ class Known:
     low: float
     high: float
     n: int
-    curve: tuple[tuple[int, float], ...] = ()
+    longer: tuple[int, float, int] | None = None
     island: int = 0
 
 
@@ -39,7 +39,7 @@ class Attempt:
         program: Id of the child.
         parent: Id of the program that was changed.
         operator: What made the child.
-        change: What was done, one line.
+        change: What was done and why, one line.
         gain: Parent's estimate minus the child's, nats/token, positive is better; None if the child failed.
         low, high: 95 % interval of the gain.
         failure: Outcome and reason if it failed, else "".
@@ -61,7 +61,7 @@ class Situation:
 
     Attributes:
         task: Name of the task.
-        sizes: What the task says of itself.
+        brief: What the task says of itself.
         steps: Steps of a proxy trial.
         noise: Sd of the paired difference of two relatives on one rng_seed, nats/token.
         island: Index of the island that asks.
@@ -73,10 +73,11 @@ class Situation:
         tried: Changes tried on the parent and its ancestors, nearest first.
         responses: For each hyperparameter of the parent: (value, estimate) of relatives that differ in it alone.
         inspirations: The best programs of other islands.
+        leaders: The best programs of the run: what was done to make each, and its estimate.
     """
 
     task: str
-    sizes: Mapping[str, object]
+    brief: str
     steps: int
     noise: float
     island: int
@@ -88,3 +89,4 @@ class Situation:
     tried: tuple[Attempt, ...] = ()
     responses: Mapping[str, tuple[tuple[float, float], ...]] | None = None
     inspirations: tuple[Known, ...] = ()
+    leaders: tuple[tuple[Known, str], ...] = ()

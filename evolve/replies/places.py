@@ -144,7 +144,9 @@ def _part(lines: Sequence[str], search: Sequence[str], replace: Sequence[str]) -
     if len(search) != 1 or len(replace) != 1:
         return None
     old, new = search[0].strip(), replace[0].strip()
-    word = re.compile(rf"(?<![\w.]){re.escape(old)}(?![\w.])")
+    before = r"(?<![\w.])" if re.match(r"\w", old[0]) else ""
+    after = r"(?![\w.])" if re.match(r"\w", old[-1]) else ""
+    word = re.compile(before + re.escape(old) + after)
     found = [(at, hit) for at, line in enumerate(lines) for hit in word.finditer(line)]
     if len(found) > 1:
         raise NoPlaceError(f"its SEARCH fits {len(found)} places: quote whole lines")

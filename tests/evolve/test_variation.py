@@ -70,6 +70,7 @@ def test_a_process_that_dies_at_work_is_tried_again(worker):
 
 
 def test_a_source_that_kills_twice_is_given_up_with_a_reason(worker):
+    os.kill(worker._process.pid, signal.SIGSTOP)  # else it may be done before the first kill
     worker.submit(PERTURB)
     for _ in range(2):
         os.kill(worker._process.pid, signal.SIGKILL)
