@@ -80,10 +80,8 @@ def variation(action: Vary, sources: tuple[str, ...], step: Use) -> Variation:
     return Variation(action.attempt, action.operator, sources, (), step.text)
 
 
-def after(asked: Asked, varied: Varied) -> Correct | GiveUp | None:
-    """What follows when a reply has been tried: None when it gave a child."""
-    if varied.child is not None:
-        return None
+def after(asked: Asked, varied: Varied) -> Correct | GiveUp:
+    """What follows when a reply gave no child."""
     return conversation.corrected(asked, varied.reason)
 
 

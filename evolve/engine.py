@@ -15,35 +15,32 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from types import FrameType
-from typing import Any
 
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
-from evolve import asking, money
 from evolve.ask import next_ask
 from evolve.asker import Asker
 from evolve.birth import attempt_rows
 from evolve.budget import Budget, Spent
 from evolve.config import Config
-from evolve.conversation import AskAgain, Correct, GiveUp, Use, Wait, next_step
 from evolve.convert import trial_row
 from evolve.decide import Migrate, Plan, Run, Vary, next_action
 from evolve.genomes import NamedGenome
 from evolve.hands import Runner, Worker
 from evolve.inbox import Inbox
+from evolve.ledger import Ledger
 from evolve.recorded import Order, reply_key, trial_key, variation_key
-from evolve.report import pair, progress, standing
+from evolve.report import progress
 from evolve.state import MOST_LOST, Planned, Row, State
+from evolve.talks import Talks
 from evolve.variation import Variation, Varied
 from evolve.views.live import ProgressView
-from population.rows import CallRow, EstimateRow, EventRow, ProgramRow, ReplyRow, TrialRow
+from population.rows import ProgramRow, ReplyRow
 from population.store import Store
 
 WAIT_SECONDS = 0.2
 """Longest wait before the budget, the inbox and the view are looked after."""
 FRAME_SECONDS = 0.5
 """Shortest time between two looks at the view."""
-FLUSH_SECONDS = 1.0
-"""Shortest time between two writings of the derived estimates."""
 MOST_BARREN = 500
 """Attempts without a birth after which the operators have nothing new to offer."""
 
@@ -111,7 +108,9 @@ class Engine:
         self._slots = evaluator.idle
         self._barren_before = state.barren
         state.lost_in_a_row.clear()  # another process may have better luck with this machine
-        self._flushed = self._looked = clock()
+        self._looked = clock()
+        self._ledger = Ledger(store, state, self._elapsed, clock)
+        self._talks = Talks(asker, store, state, self._ledger, budget)
         self.message = ""
 
     def seed(self, genomes: Iterable[NamedGenome]) -> None:
@@ -122,7 +121,7 @@ class Engine:
             ProgramRow(i, genome.digest, genome.source, "seed", 0, None, name=genome.name, seq=i)
             for i, genome in enumerate(genomes, 1)
         ]
-        self._write(rows)
+        self._ledger.write(rows)
 
     def run(self) -> None:
         """Search until the budget is spent, nothing is left to do, or someone interrupts.
@@ -134,8 +133,8 @@ class Engine:
         with self._interruptible(), selectors.DefaultSelector() as selector:
             self._view.start()
             try:
-                self._note_best()  # a kill may have come between a trial and this
-                self._take_up()
+                self._ledger.note_best()  # a kill may have come between a trial and this
+                self._talks.take_up(self._spent())
                 delivered = False
                 while True:
                     self._take_in()
@@ -167,9 +166,9 @@ class Engine:
                 case Run(plan):
                     self._submit(plan)
                 case Plan():
-                    self._event("plan", {"program": action.program, "rung": action.rung, "why": action.why})
+                    self._ledger.event("plan", {"program": action.program, "rung": action.rung, "why": action.why})
                 case Migrate(moves):
-                    self._event("migration", {"moves": [list(move) for move in moves]})
+                    self._ledger.event("migration", {"moves": [list(move) for move in moves]})
                 case Vary():
                     self._barren_before = min(self._barren_before, self.state.barren)
                     if self.state.barren - self._barren_before >= MOST_BARREN:
@@ -205,62 +204,28 @@ class Engine:
 
     # Asking language models
 
-    def _take_up(self) -> None:
-        """Go on with conversations that an earlier process began."""
-        self._write(asking.lost_replies(self.state))
-        for attempt in list(self.state.asked):
-            self._go_on(attempt)
-
     def _ask(self) -> bool:
         """Put one question to a model; whether there was one to put."""
-        if self._asker is not None and not self._closing():
-            waiting = len(self.state.queue) - len(self._in_flight)
-            spent = self._spent()
-            action = next_ask(self.state, self._busy(), waiting, self._slots, spent, self._budget)
-            if action is not None:
-                call = self._asker.first_call(self.state, self._store, action, spent, self._budget)
-                if money.has_room(
-                    self.state.config, call.model, call.most_tokens - call.max_tokens, spent, self._budget
-                ):
-                    self._send(call)
-                else:  # unusually long parents
-                    reason = "the budget has no room for a call about these parents"
-                    self._write(attempt_rows(self.state, action, Varied(None, reason=reason)))
-                return True
-        return False
-
-    def _send(self, call: CallRow) -> None:
-        self._write([call])
-        if self._asker is not None:
-            self._asker.send(call)
-
-    def _go_on(self, attempt: int, step: Correct | GiveUp | None = None) -> None:
-        """Do what an attempt needs next: by its last reply, or what came of using that."""
-        asked = self.state.asked[attempt]
-        decided = step or next_step(asked)
-        if isinstance(decided, AskAgain | Correct):
-            follows = asking.next_call(self.state, asked, decided, self._spent(), self._budget)
-            if isinstance(follows, CallRow):
-                self._send(follows)
-                return
-            decided = follows
-        if isinstance(decided, GiveUp):
-            self._write(attempt_rows(self.state, asking.action_of(asked.last), Varied(None, reason=decided.reason)))
-            self.message = f"{asked.last.operator}: {decided.reason}"
+        if self._asker is None or self._closing():
+            return False
+        waiting = len(self.state.queue) - len(self._in_flight)
+        spent = self._spent()
+        action = next_ask(self.state, self._busy(), waiting, self._slots, spent, self._budget)
+        if action is None:
+            return False
+        self._talks.ask(action, spent)
+        return True
 
     def _use_reply(self) -> bool:
         """Hand the operators' process a reply, when it is free; whether there was one."""
         if self._varying is not None or self._closing():
             return False
-        for asked in self.state.asked.values():
-            step = next_step(asked)
-            if isinstance(step, Use):
-                action = asking.action_of(asked.last)
-                sources = tuple(self._store.program(parent).source for parent in action.parents)
-                self._worker.submit(asking.variation(action, sources, step))
-                self._varying, self._using = action, asked.last.turn
-                return True
-        return False
+        found = self._talks.usable()
+        if found is None:
+            return False
+        self._varying, self._using, variation = found
+        self._worker.submit(variation)
+        return True
 
     def _nothing_to_expect(self) -> bool:
         if self._order is not None and self._order.ended:
@@ -271,8 +236,7 @@ class Engine:
         """Whether to wait for a model although nothing else is under way."""
         if self._asker is None or self._closing():
             return False
-        waits = any(isinstance(next_step(asked), Wait | Use) for asked in self.state.asked.values())
-        return waits and self._budget.allows_trial(self._spent())
+        return bool(self.state.asked) and self._budget.allows_trial(self._spent())
 
     def _busy(self) -> int:
         """Number of the attempt under way that no row tells of yet, or 0."""
@@ -320,38 +284,34 @@ class Engine:
     def _on_trial(self, ticket: int, trial: Trial) -> None:
         plan = self._in_flight.pop(ticket)
         row = trial_row(trial, id=self.state.last_trial + 1, program=plan.program, elapsed=self._elapsed())
-        self._write([row])
+        self._ledger.write([row])
         if trial.outcome is not Outcome.FINISHED:
             self.message = f"#{plan.program} {plan.rung}: {trial.outcome}: {trial.reason}"
-        self._note_best()
+        self._ledger.note_best()
 
     def _on_reply(self, reply: ReplyRow) -> None:
-        attempt = next(number for number, asked in self.state.asked.items() if asked.last.id == reply.call)
-        self._write([reply])
-        self._go_on(attempt)
+        self.message = self._talks.on_reply(reply, self._spent) or self.message
 
     def _on_variation(self, action: Vary, varied: Varied) -> None:
         self._varying = None
-        if action.model:
-            step = asking.after(self.state.asked[action.attempt], varied)
-            if step is not None:
-                self._go_on(action.attempt, step)
-                return
-        self._write(attempt_rows(self.state, action, varied))
+        if action.model and varied.child is None:
+            self.message = self._talks.on_unusable(action.attempt, varied, self._spent()) or self.message
+            return
+        self._ledger.write(attempt_rows(self.state, action, varied))
         if varied.child is not None:
             self.message = f"{action.operator}: {varied.child.note}"
 
     def _take_in(self) -> None:
         if self._order is not None:
             while (row := self._order.entering()) is not None:
-                self._write([replace(row, id=len(self.state.programs) + 1)])
+                self._ledger.write([replace(row, id=len(self.state.programs) + 1)])
             return
         for path, genome in self._inbox.waiting():
             known = self.state.digests.get(genome.digest)
             if known is None:
                 id = len(self.state.programs) + 1
                 row = ProgramRow(id, genome.digest, genome.source, "add", 0, None, name=genome.name)
-                self._write([row])
+                self._ledger.write([row])
                 self.message = f"#{id} added: {genome.name}"
             else:
                 self.message = f"{genome.name} is program {known} already"
@@ -363,74 +323,13 @@ class Engine:
         Raises:
             EngineError: There is nothing to go on from.
         """
-        self._note_best(final=True)
-        self._flush(final=True)
+        self._ledger.note_best(final=True)
+        self._ledger.flush(final=True)
         self._look(0.0)
         inhabited = any(len(island.archive) for island in self.state.islands)
         if not inhabited and not self._closing() and self._budget.allows_birth(self._spent()):
             outcomes = ", ".join(f"{count} {name}" for name, count in self.state.outcomes.items())
             raise EngineError(f"no program to begin with has finished its trials ({outcomes}). Last: {self.message}")
-
-    def _note_best(self, final: bool = False) -> None:
-        """Write it down when another program is the best or the best seed program, and how they stand at the end."""
-        now = pair(self.state)
-        if now is None or (now == self.state.best and not final):
-            return
-        best, seed, gain = standing(self.state)
-        assert best is not None
-        assert seed is not None
-        data: dict[str, Any] = {"best": best.id, "best_seed": seed.id, "rung": best.estimate.rung}
-        for name, at in (("best", best.estimate), ("best_seed", seed.estimate)):
-            data |= {f"{name}_mean": at.mean, f"{name}_sd": at.sd, f"{name}_n": at.n}
-        if gain is not None:
-            data |= {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
-        with self._store.commit():
-            self._event("best", data)
-            self._store.put_estimates([best.estimate, seed.estimate])
-
-    # Writing
-
-    def _event(self, kind: str, data: Mapping[str, Any]) -> None:
-        self._write([EventRow(self.state.events + 1, kind, data)])
-
-    def _write(self, rows: Iterable[Row]) -> None:
-        """Append rows in one transaction; only then learn from them."""
-        elapsed = self._elapsed()
-        placed = [replace(row, seq=self.state.seq + i, elapsed=elapsed) for i, row in enumerate(rows, 1)]
-        with self._store.commit():
-            for row in placed:
-                match row:
-                    case ProgramRow():
-                        self._store.append_program(row)
-                    case TrialRow():
-                        self._store.append_trial(row)
-                    case EventRow():
-                        self._store.append_event(row)
-                    case CallRow():
-                        self._store.append_call(row)
-                    case ReplyRow():
-                        self._store.append_reply(row)
-        for row in placed:
-            self.state.apply(row)
-        self._flush()
-
-    def _flush(self, final: bool = False) -> None:
-        """Write the estimates that have changed: derived rows, so not at every trial.
-
-        A refit of the noise moves all estimates a little; at the end those that people look at are written once more.
-        """
-        if not final and self._clock() - self._flushed < FLUSH_SECONDS:
-            return
-        self._flushed = self._clock()
-        leaders = self.state.leaders() if final else (self.state.best or ())[:2]
-        rows = []
-        for rung, estimates in self.state.estimates.items():
-            for program in dict.fromkeys((*estimates.stale(), *leaders)):
-                if self.state.programs[program].finished(rung):
-                    at = estimates.estimate(program)
-                    rows.append(EstimateRow(program, rung, at.mean, at.sd, at.low, at.high, at.n))
-        if rows:
-            self._store.put_estimates(rows)
 
     # Time
 
