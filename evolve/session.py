@@ -16,6 +16,7 @@ from evolve.engine import Engine, replay
 from evolve.genomes import NamedGenome
 from evolve.inbox import Inbox
 from evolve.questions import Price
+from evolve.recorded import Order, Recorded
 from evolve.run import Run, RunError
 from evolve.state import State
 from evolve.variation import VariationWorker
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 SEARCH_RUNGS = ("smoke", "proxy", "confirm")
 
 
-def create(run: Run, config: Config, seeds: tuple[NamedGenome, ...], budget: Budget) -> None:
+def create(run: Run, config: Config, seeds: tuple[NamedGenome, ...], budget: Budget, jobs: int) -> None:
     """Make the database of a new run.
 
     The seed programs stand in its configuration, so that a run killed before its first row can be resumed all the same.
@@ -37,6 +38,7 @@ def create(run: Run, config: Config, seeds: tuple[NamedGenome, ...], budget: Bud
     settings = config.as_dict() | {
         "seed_programs": named,
         "budget": asdict(budget),
+        "jobs": jobs,
         "versions": {name: version(name) for name in ("evolve-optimizers", "torch")},
     }
     Store.create(run.database, settings).close()
@@ -51,7 +53,14 @@ def language_models(config: Config) -> LanguageModels:
     return LanguageModels([name for name, _ in config.models], settings)
 
 
-def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView) -> State:
+def create_like(run: Run, recorded: Run) -> None:
+    """Make the database of a run that is to repeat a recorded one."""
+    with Store.open(recorded.database) as record:
+        settings = record.run
+    Store.create(run.database, settings).close()
+
+
+def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView, recorded: Run | None = None) -> State:
     """Search until the budget is spent; the caller holds the run's lock.
 
     Args:
@@ -60,6 +69,7 @@ def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView) 
         budget: When to stop.
         jobs: Trials at once.
         view: Shows how it goes.
+        recorded: A run to be repeated without a model; None to ask the models there are.
 
     Returns:
         What the run knows at the end.
@@ -69,6 +79,7 @@ def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView) 
         EvaluatorError: Trials cannot be run here.
         RunError: The run was begun under other conditions.
         EngineError: The run cannot go on.
+        ReplayError: It departs from the recorded one.
     """
     with ExitStack() as stack:
         store = stack.enter_context(Store.open(run.database, write=True))
@@ -84,10 +95,14 @@ def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView) 
                     f"values on rung {name} cannot be compared with new ones. Go on where it began, or start a new "
                     "run with --from and the sources of its best programs (`evolve show ID --source`)"
                 )
-        asker = None
-        if config.models:
+        asker, order = None, None
+        if recorded is not None:
+            record = stack.enter_context(Store.open(recorded.database))
+            asker, order = Asker(Recorded(record), task), Order(record, frozenset(rungs))
+        elif config.models:
             asker = Asker(stack.enter_context(language_models(config)), task)
-        engine = Engine(store, state, evaluator, worker, Inbox(run.inbox), budget, view, asker=asker)
+        inbox = Inbox(run.inbox)
+        engine = Engine(store, state, evaluator, worker, inbox, budget, view, asker=asker, order=order)
         engine.seed(NamedGenome(**genome) for genome in store.run["seed_programs"])
         engine.run()
         return state

@@ -110,10 +110,12 @@ def search_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def go(run: Run, task: Task, budget: Budget, jobs: int, quiet: bool) -> None:
+def go(run: Run, task: Task, budget: Budget, jobs: int, quiet: bool, recorded: Run | None = None) -> None:
     """Search in this terminal and say how it ended. The caller holds the run's lock."""
     from evaluator.pool import EvaluatorError
     from evolve.engine import EngineError
+    from evolve.llm import ModelsError
+    from evolve.recorded import ReplayError
     from evolve.report import standing
     from evolve.session import search
     from evolve.views.live import ProgressView, progress_view
@@ -122,8 +124,8 @@ def go(run: Run, task: Task, budget: Budget, jobs: int, quiet: bool) -> None:
 
     view: ProgressView = Silent() if quiet else progress_view(sys.stdout.isatty())
     try:
-        state = search(run, task, budget, jobs, view)
-    except (EngineError, EvaluatorError) as error:
+        state = search(run, task, budget, jobs, view, recorded)
+    except (EngineError, EvaluatorError, ModelsError, ReplayError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo(f"stopped at once; go on with: evolve resume --run {run.folder}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from evolve.cli.common import clear_errors, load_task
 from evolve.cli.search_options import Duration, ModelPrice, WeightedModel, go, known_prices, search_options
@@ -71,9 +72,19 @@ from evolve.cli.search_options import Duration, ModelPrice, WeightedModel, go, k
     metavar="DIR",
     help="The new run's folder.",
 )
+@click.option(
+    "--replay",
+    "recorded",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Repeat the run in this folder without a model: its models' answers are fed again, in the recorded order. "
+    "Goes with --run and --quiet alone.",
+)
 @search_options
+@click.pass_context
 @clear_errors
 def command(
+    context: click.Context,
     islands: int,
     task: str,
     text: Path | None,
@@ -88,6 +99,7 @@ def command(
     call_time: float,
     answer_tokens: int,
     folder: Path | None,
+    recorded: Path | None,
     budget_time: float | None,
     budget_births: int | None,
     budget_trials: int | None,
@@ -106,6 +118,9 @@ def command(
     from evolve.run import new_run
     from evolve.session import create
 
+    if recorded is not None:
+        _repeat(context, recorded, folder, quiet)
+        return
     names = _operators(operators, bool(models))
     if budget_usd is not None or budget_tokens is not None or prices:
         _require_models(models)
@@ -134,7 +149,7 @@ def command(
     )
     run = new_run(folder)
     with run.lock():
-        create(run, config, seeds, budget)
+        create(run, config, seeds, budget, jobs)
         click.echo(f"run {run.folder}: {len(seeds)} seed programs, {islands} islands, {jobs} trials at once")
         go(run, problem, budget, jobs, quiet)
 
@@ -165,3 +180,34 @@ def _require_models(models: tuple[tuple[str, float], ...]) -> None:
         raise click.UsageError(
             "--budget-usd, --budget-tokens and --price are about language models: name one with --model"
         )
+
+
+def _repeat(context: click.Context, recorded: Path, folder: Path | None, quiet: bool) -> None:
+    """Repeat a recorded run in a folder of its own.
+
+    Raises:
+        click.UsageError: Another option was given.
+    """
+    from evolve.budget import Budget
+    from evolve.config import Config
+    from evolve.run import find_run, new_run
+    from evolve.session import create_like
+    from population.store import Store
+
+    given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    other = sorted(set(given) - {"recorded", "folder", "quiet"})
+    if other:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in other)
+        raise click.UsageError(f"--replay repeats a run as it was: leave out {names}")
+    source = find_run(recorded)
+    with Store.open(source.database) as record:
+        config = Config.from_dict(record.run)
+        if "jobs" not in record.run:
+            raise click.UsageError(f"{source.folder} was made by a version that did not record enough to repeat it")
+        budget, jobs = Budget(**record.run["budget"]), int(record.run["jobs"])
+    problem = load_task(config.task, Path(config.text) if config.text else None)
+    run = new_run(folder)
+    with run.lock():
+        create_like(run, source)
+        click.echo(f"run {run.folder}: repeats {source.folder}, {jobs} trials at once")
+        go(run, problem, budget, jobs, quiet, source)

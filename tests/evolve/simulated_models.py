@@ -22,19 +22,22 @@ def program_in(text: str) -> str:
 
 def clever(question: Question) -> str:
     """A usable reply in whatever form was asked for: another learning rate."""
-    prompt = question.messages[1].content
-    rng = random.Random(question.id)
-    rate = f"{0.02 * 2 ** rng.uniform(-1, 1):.5f}"
+    rate = 0.02 * 2 ** random.Random(question.id).uniform(-1, 1)
+    return with_rate(question.messages[1].content, "LR", rate)
+
+
+def with_rate(prompt: str, name: str, rate: float) -> str:
+    """A reply that sets a capitalised constant of the first program, in the form that the prompt asks for."""
     source = program_in(prompt)
-    line = re.search(r"^LR = .*$", source, re.M)
+    line = re.search(rf"^{name} = .*$", source, re.M)
     assert line is not None
-    said = STATEMENT.format(why=f"the rate should be {rate}")
+    said = STATEMENT.format(why=f"the rate should be {rate:.5f}")
     request = prompt.rpartition("Begin your reply")[2]
     if "JSON" in request:
-        return f'{said}```json\n{{"LR": {rate}}}\n```'
+        return f'{said}```json\n{{"{name}": {rate:.5f}}}\n```'
     if "SEARCH" in request:
-        return f"{said}<<<<<<< SEARCH\n{line[0]}\n=======\nLR = {rate}\n>>>>>>> REPLACE\n"
-    return f"{said}```python\n{source.replace(line[0], f'LR = {rate}')}\n```"
+        return f"{said}<<<<<<< SEARCH\n{line[0]}\n=======\n{name} = {rate:.5f}\n>>>>>>> REPLACE\n"
+    return f"{said}```python\n{source.replace(line[0], f'{name} = {rate:.5f}')}\n```"
 
 
 class SimulatedModels:
