@@ -1,4 +1,4 @@
-"""`evolve start --model` as users type it: real trials, the real client, a loopback server; then the same without it."""
+"""`evolve start --model` as users type it: real trials, the real client, a loopback server; then without the server."""
 
 from __future__ import annotations
 
