@@ -1,4 +1,4 @@
-"""The real client, litellm included, against a loopback server."""
+"""The real client, litellm included, against a loopback server; one process asks for all tests."""
 
 from __future__ import annotations
 
@@ -15,35 +15,39 @@ KEY = "sk-test-0123456789abcdef"
 MODEL = "openai/fake"
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+@pytest.fixture(scope="module")
+def fake():
+    with fake_models(lambda messages: f"you said: {messages[-1]['content']}") as server:
+        yield server
 
 
-def ask(monkeypatch, fake, count=1, settings=None):
-    """So many questions at once; answers by id."""
-    monkeypatch.setenv("OPENAI_API_BASE", fake.url)
+@pytest.fixture(scope="module")
+def models(fake):
+    settings = Settings(at_once=3, timeout=2.0, prices={MODEL: Price(1.0, 10.0)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_BASE", fake.url)
+        patch.setenv("OPENAI_API_KEY", KEY)
+        with LanguageModels([MODEL], settings) as process:
+            assert process.prices == {}
+            yield process
+
+
+def ask(models, count=1):
+    """So many questions at once; answers in order."""
     answers = {}
-    with LanguageModels([MODEL], settings or Settings(prices={MODEL: Price(1.0, 10.0)})) as models:
-        assert models.prices == {}
-        for id in range(count):
-            models.submit(Question(id, MODEL, (Message("user", f"question {id}"),), 500))
-        with selectors.DefaultSelector() as selector:
-            selector.register(models.fileno(), selectors.EVENT_READ)
-            while len(answers) < count:
-                selector.select(60)
-                answers |= {answer.question: answer for answer in models.take()}
-    return answers
+    for id in range(count):
+        models.submit(Question(id, MODEL, (Message("user", f"question {id}"),), 500))
+    with selectors.DefaultSelector() as selector:
+        selector.register(models.fileno(), selectors.EVENT_READ)
+        while len(answers) < count:
+            selector.select(60)
+            answers |= {answer.question: answer for answer in models.take()}
+    return [answers[id] for id in range(count)]
 
 
-def echo(messages):
-    return f"you said: {messages[-1]['content']}"
-
-
-def test_answers_come_with_tokens_cost_and_time(monkeypatch):
-    with fake_models(echo) as fake:
-        answers = ask(monkeypatch, fake, 3)
-    assert {id: answer.text for id, answer in answers.items()} == {id: f"you said: question {id}" for id in range(3)}
+def test_answers_come_with_tokens_cost_and_time(models, fake):
+    answers = ask(models, 3)
+    assert [answer.text for answer in answers] == [f"you said: question {id}" for id in range(3)]
     first = answers[0]
     assert (first.outcome, first.prompt_tokens, first.completion_tokens, first.tries) == (Reply.ANSWERED, 1000, 200, 1)
     assert first.usd == pytest.approx(0.003)
@@ -52,15 +56,16 @@ def test_answers_come_with_tokens_cost_and_time(monkeypatch):
     assert set(fake.keys) == {f"Bearer {KEY}"}
 
 
-def test_only_so_many_calls_are_under_way_at_once(monkeypatch):
-    with fake_models(echo, hold=0.05) as fake:
-        ask(monkeypatch, fake, 8, Settings(at_once=3))
+def test_only_so_many_calls_are_under_way_at_once(models, fake):
+    fake.hold, fake.most_at_once = 0.05, 0
+    ask(models, 8)
+    fake.hold = 0.0
     assert fake.most_at_once <= 3
 
 
-def test_what_costs_nothing_is_tried_again(monkeypatch):
-    with fake_models(echo, [429, 500, 503]) as fake:
-        answer = ask(monkeypatch, fake)[0]
+def test_what_costs_nothing_is_tried_again(models, fake):
+    fake.faults[:] = [429, 500, 503]
+    (answer,) = ask(models)
     assert (answer.outcome, answer.tries) == (Reply.ANSWERED, 4)
 
 
@@ -75,9 +80,9 @@ def test_what_costs_nothing_is_tried_again(monkeypatch):
         (400, Reply.FAILED, ""),
     ],
 )
-def test_what_may_have_been_paid_or_is_refused_goes_back(monkeypatch, fault, outcome, told):
-    with fake_models(echo, [fault]) as fake:
-        answer = ask(monkeypatch, fake, 1, Settings(timeout=2.0))[0]
+def test_what_may_have_been_paid_or_is_refused_goes_back(models, fake, fault, outcome, told):
+    fake.faults[:] = [fault]
+    (answer,) = ask(models)
     assert answer.outcome is outcome, answer
     assert told in answer.reason
     assert answer.tries == 1
@@ -88,3 +93,14 @@ def test_a_known_models_price_is_on_the_list():
     prices = llm.listed_prices(["openai/gpt-4o", "openai/no-such-model"])
     assert set(prices) == {"openai/gpt-4o"}
     assert prices["openai/gpt-4o"].completion > prices["openai/gpt-4o"].prompt > 0
+
+
+def test_questions_of_a_process_that_dies_are_lost(fake, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_BASE", fake.url)
+    with LanguageModels([MODEL], Settings()) as models:
+        assert models.prices == {}
+        models._process.kill()
+        models._process.join()
+        models.submit(Question(7, MODEL, (Message("user", "anyone there?"),), 500))
+        (answer,) = models.take()
+    assert (answer.question, answer.outcome) == (7, Reply.LOST)
