@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from evaluator.tasks.base import Task
 from evolve import asking
 from evolve.budget import Budget, Spent
 from evolve.decide import Vary
 from evolve.operators import get_asking_operator
 from evolve.questions import Models
-from evolve.situation import situation
+from evolve.situation import Situations
 from evolve.state import State
 from population.rows import CallRow, ReplyRow
-from population.store import Store
 
 
 class Asker:
@@ -19,16 +17,16 @@ class Asker:
 
     Args:
         models: Who answers.
-        task: The run's task, for prompts.
+        situations: What prompts tell.
     """
 
-    def __init__(self, models: Models, task: Task) -> None:
+    def __init__(self, models: Models, situations: Situations) -> None:
         self._models = models
-        self._task = task
+        self._situations = situations
 
-    def first_call(self, state: State, store: Store, action: Vary, spent: Spent, budget: Budget) -> CallRow:
+    def first_call(self, state: State, action: Vary, spent: Spent, budget: Budget) -> CallRow:
         """The question of an attempt, ready to be written."""
-        about = situation(state, store, self._task, action, spent, budget)
+        about = self._situations.of(state, action, spent, budget)
         return asking.first_call(state, action, about, get_asking_operator(action.operator).request)
 
     def send(self, call: CallRow) -> None:

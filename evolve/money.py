@@ -15,9 +15,9 @@ from evolve.state import State
 
 def most_tokens(messages: tuple[Message, ...]) -> int:
     """Most tokens of a conversation: no tokenizer in use needs more than one for two ASCII characters of code."""
-    data = [each.content.encode("utf-8", "replace") for each in messages]
-    ascii_bytes = sum(byte < 128 for content in data for byte in content)
-    return ascii_bytes // 2 + sum(map(len, data)) - ascii_bytes + 16 * len(messages)
+    text = "".join(each.content for each in messages)
+    ascii_bytes = len(text.encode("ascii", "ignore"))
+    return ascii_bytes // 2 + len(text.encode("utf-8", "replace")) - ascii_bytes + 16 * len(messages)
 
 
 def price(config: Config, model: str) -> Price | None:

@@ -18,6 +18,7 @@ from evolve.inbox import Inbox
 from evolve.questions import Price
 from evolve.recorded import Order, Recorded
 from evolve.run import Run, RunError
+from evolve.situation import Situations
 from evolve.state import State
 from evolve.variation import VariationWorker
 from evolve.views.live import ProgressView
@@ -96,11 +97,12 @@ def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView, 
                     "run with --from and the sources of its best programs (`evolve show ID --source`)"
                 )
         asker, order = None, None
+        situations = Situations(store, task)
         if recorded is not None:
             record = stack.enter_context(Store.open(recorded.database))
-            asker, order = Asker(Recorded(record), task), Order(record, frozenset(rungs))
+            asker, order = Asker(Recorded(record), situations), Order(record, frozenset(rungs))
         elif config.models:
-            asker = Asker(stack.enter_context(language_models(config)), task)
+            asker = Asker(stack.enter_context(language_models(config)), situations)
         inbox = Inbox(run.inbox)
         engine = Engine(store, state, evaluator, worker, inbox, budget, view, asker=asker, order=order)
         engine.seed(NamedGenome(**genome) for genome in store.run["seed_programs"])

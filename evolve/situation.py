@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from evaluator.tasks.base import Task
 from evolve.budget import Budget, Spent
 from evolve.decide import Vary
 from evolve.prompts.situation import Attempt, Known, Situation
 from evolve.state import State
+from population.estimate import Estimate
 from population.store import Store
 
 GENERATIONS = 5
@@ -21,72 +24,102 @@ ERROR_CHARACTERS = 1500
 """Of a failed program's last lines."""
 
 
-def situation(state: State, store: Store, task: Task, action: Vary, spent: Spent, budget: Budget) -> Situation:
-    """What there is to tell about an attempt."""
-    parent = action.parents[0]
-    repair = action.operator == "llm_repair"
-    second = _known(state, store, action.parents[1]) if len(action.parents) > 1 else None
-    return Situation(
-        task=task.name,
-        brief=task.brief,
-        steps=state.rungs["proxy"].train_steps,
-        noise=state.estimates["proxy"].noise().paired_sd,
-        island=action.island,
-        purpose=state.islands[action.island].profile.name,
-        phase=budget.used(spent),
-        parent=_known(state, store, parent),
-        second=second,
-        error=_error(store, action.parents[1]) if repair else "",
-        tried=_tried(state, store, parent),
-        responses=_responses(state, parent),
-        leaders=_leaders(state, store),
-        inspirations=() if second else _inspirations(state, store, action.island, parent),
-    )
+class Situations:
+    """Tells what there is to tell about attempts of one run.
 
+    Args:
+        store: The run's database.
+        task: The run's task.
+    """
 
-def _known(state: State, store: Store, id: int) -> Known:
-    row = store.program(id)
-    at = state.estimates["proxy"].estimate(id)
-    longer = None
-    if state.programs[id].finished("confirm"):
-        confirmed = state.estimates["confirm"].estimate(id)
-        longer = state.rungs["confirm"].train_steps, confirmed.mean, confirmed.n
-    return Known(id, row.name or row.operator, row.source, at.mean, at.low, at.high, at.n, longer, row.island)
+    def __init__(self, store: Store, task: Task) -> None:
+        self._store = store
+        self._task = task
+        self._row = lru_cache(maxsize=256)(store.program)  # rows never change
+        self._gains: dict[tuple[int, int], tuple[tuple[int, ...], Estimate]] = {}
 
+    def of(self, state: State, action: Vary, spent: Spent, budget: Budget) -> Situation:
+        """What there is to tell about an attempt."""
+        parent = action.parents[0]
+        repair = action.operator == "llm_repair"
+        second = self._known(state, action.parents[1]) if len(action.parents) > 1 else None
+        return Situation(
+            task=self._task.name,
+            brief=self._task.brief,
+            steps=state.rungs["proxy"].train_steps,
+            noise=state.estimates["proxy"].noise().paired_sd,
+            island=action.island,
+            purpose=state.islands[action.island].profile.name,
+            phase=budget.used(spent),
+            parent=self._known(state, parent),
+            second=second,
+            error=self._error(action.parents[1]) if repair else "",
+            tried=self._tried(state, parent),
+            responses=_responses(state, parent),
+            leaders=self._leaders(state),
+            inspirations=() if second else self._inspirations(state, action.island, parent),
+        )
 
-def _error(store: Store, id: int) -> str:
-    failed = [trial for trial in store.trials(id) if trial.outcome not in ("finished", "lost")]
-    return f"{failed[0].outcome}: {failed[0].reason}\n{failed[0].stderr[-ERROR_CHARACTERS:]}" if failed else ""
+    def _known(self, state: State, id: int) -> Known:
+        row = self._row(id)
+        at = state.estimates["proxy"].estimate(id)
+        longer = None
+        if state.programs[id].finished("confirm"):
+            confirmed = state.estimates["confirm"].estimate(id)
+            longer = state.rungs["confirm"].train_steps, confirmed.mean, confirmed.n
+        return Known(id, row.name or row.operator, row.source, at.mean, at.low, at.high, at.n, longer, row.island)
 
+    def _error(self, id: int) -> str:
+        failed = [trial for trial in self._store.trials(id) if trial.outcome not in ("finished", "lost")]
+        return f"{failed[0].outcome}: {failed[0].reason}\n{failed[0].stderr[-ERROR_CHARACTERS:]}" if failed else ""
 
-def _tried(state: State, store: Store, program: int) -> tuple[Attempt, ...]:
-    """Children of the parent and of its ancestors along the main line, nearest and newest first."""
-    found: list[Attempt] = []
-    line: int | None = program
-    own = {program}
-    for _ in range(GENERATIONS):
-        if line is None:
-            break
-        children = [id for id in state.children.get(line, ()) if id not in own and _tells(state, id)]
-        for child in children[::-1][: ATTEMPTS - len(found)]:
-            found.append(_attempt(state, store, line, child))
-        own.add(line)
-        line = state.programs[line].parent
-    return tuple(found)
+    def _tried(self, state: State, program: int) -> tuple[Attempt, ...]:
+        """How the parent and its ancestors came about, and their other children; nearest and newest first."""
+        found: list[Attempt] = []
+        own = {program}
+        for _ in range(GENERATIONS):
+            above = state.programs[program].parent
+            steps = [(above, program)] if above is not None else []
+            steps += [(program, id) for id in state.children.get(program, ())[::-1] if id not in own]
+            telling = [step for step in steps if _tells(state, step[1])]
+            found += [self._attempt(state, *step) for step in telling[: ATTEMPTS - len(found)]]
+            if above is None:
+                break
+            own.add(above)
+            program = above
+        return tuple(found)
+
+    def _attempt(self, state: State, parent: int, child: int) -> Attempt:
+        row, known = self._row(child), state.programs[child]
+        if known.failed:
+            failure = self._error(child).partition("\n")[0]
+            return Attempt(child, parent, row.operator, row.note, failure=failure)
+        at = self._gain(state, parent, child)
+        return Attempt(child, parent, row.operator, row.note, at.mean, at.low, at.high)
+
+    def _gain(self, state: State, parent: int, child: int) -> Estimate:
+        """As of the last trial of either, or the last fit of the noise."""
+        estimates = state.estimates["proxy"]
+        as_of = (estimates.fits, *(state.programs[id].finished("proxy") for id in (parent, child)))
+        known = self._gains.get((parent, child))
+        if known is None or known[0] != as_of:
+            known = self._gains[parent, child] = as_of, estimates.difference(parent, child)
+        return known[1]
+
+    def _inspirations(self, state: State, island: int, parent: int) -> tuple[Known, ...]:
+        home = state.islands[island].archive
+        strangers = [id for id in state.elites() if id not in home and id != parent]
+        others = strangers or [id for id in state.elites() if id != parent]
+        return tuple(self._known(state, id) for id in others[:INSPIRATIONS])
+
+    def _leaders(self, state: State) -> tuple[tuple[Known, str], ...]:
+        best = [self._known(state, id) for id in state.elites()[:LEADERS]]
+        return tuple((each, self._row(each.id).note or f"the seed program {each.name}") for each in best)
 
 
 def _tells(state: State, id: int) -> bool:
     known = state.programs[id]
     return bool(known.failed) or known.improved is not None
-
-
-def _attempt(state: State, store: Store, parent: int, child: int) -> Attempt:
-    row, known = store.program(child), state.programs[child]
-    if known.failed:
-        failure = _error(store, child).partition("\n")[0]
-        return Attempt(child, parent, row.operator, row.note, failure=failure)
-    at = state.estimates["proxy"].difference(parent, child)
-    return Attempt(child, parent, row.operator, row.note, at.mean, at.low, at.high)
 
 
 def _responses(state: State, parent: int) -> dict[str, tuple[tuple[float, float], ...]]:
@@ -112,15 +145,3 @@ def _responses(state: State, parent: int) -> dict[str, tuple[tuple[float, float]
             if len(moves) == 1 and moves[0].component == own[0].component:
                 add(moves[0].component, moves[0].new, sibling)
     return {name: tuple(sorted(found.items())) for name, found in points.items() if len(found) > 1}
-
-
-def _inspirations(state: State, store: Store, island: int, parent: int) -> tuple[Known, ...]:
-    home = state.islands[island].archive
-    strangers = [id for id in state.elites() if id not in home and id != parent]
-    others = strangers or [id for id in state.elites() if id != parent]
-    return tuple(_known(state, store, id) for id in others[:INSPIRATIONS])
-
-
-def _leaders(state: State, store: Store) -> tuple[tuple[Known, str], ...]:
-    best = [_known(state, store, id) for id in state.elites()[:LEADERS]]
-    return tuple((each, store.program(each.id).note or f"the seed program {each.name}") for each in best)

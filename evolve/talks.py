@@ -47,7 +47,7 @@ class Talks:
     def ask(self, action: Vary, spent: Spent) -> None:
         """Begin an attempt."""
         assert self._asker is not None
-        call = self._asker.first_call(self._state, self._store, action, spent, self._budget)
+        call = self._asker.first_call(self._state, action, spent, self._budget)
         if money.has_room(self._state.config, call.model, call.most_tokens - call.max_tokens, spent, self._budget):
             self._send(call)
         else:  # unusually long parents

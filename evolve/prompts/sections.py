@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Sequence
+from functools import lru_cache
 
 from evolve.prompts.situation import Attempt, Known, Situation
 from population.components import hyperparameters
@@ -92,9 +93,13 @@ def parent_lines(situation: Situation, word: str) -> list[str]:
     """The program to change."""
     parent = situation.parent
     lines = [f"The program, {described(parent)}:", quoted(parent.source, word)]
-    names = ", ".join(f"{each.name} = {_number(each.value)}" for each in hyperparameters(parent.source))
-    lines.append(f"Its hyperparameters: {one_line(names, 4000)}")
+    lines.append(f"Its hyperparameters: {_values(parent.source)}")
     return lines
+
+
+@lru_cache(maxsize=64)
+def _values(source: str) -> str:
+    return one_line(", ".join(f"{each.name} = {_number(each.value)}" for each in hyperparameters(source)), 4000)
 
 
 def _number(number: float) -> str:

@@ -21,6 +21,7 @@ from evolve.engine import Engine, replay
 from evolve.inbox import Inbox
 from evolve.operators import ASKING, PARENTS
 from evolve.questions import Question, Reply
+from evolve.situation import Situations
 from evolve.views.silent import Silent
 from population.store import Store
 
@@ -41,7 +42,7 @@ def search(folder: Path, budget: Budget, models: SimulatedModels, runner=None, c
         config = Config.from_dict(store.run)
         state = replay(store, config, RUNGS)
         worker, inbox = InlineWorker(config.rng_seed), Inbox(folder / "inbox")
-        asker = Asker(models, CharLM())
+        asker = Asker(models, Situations(store, CharLM()))
         engine = Engine(store, state, runner or SimulatedRunner(), worker, inbox, budget, Silent(), asker=asker)
         engine.seed(named(source, f"seed{i}") for i, source in enumerate(SEEDS))
         engine.run()

@@ -18,6 +18,7 @@ from evolve.engine import Engine, replay
 from evolve.inbox import Inbox
 from evolve.questions import Question, Reply
 from evolve.recorded import Order, Recorded, ReplayError
+from evolve.situation import Situations
 from evolve.views.silent import Silent
 from population.store import Store
 
@@ -41,7 +42,7 @@ def repeat(recorded, folder, runner, budget=BUDGET):
         config = Config.from_dict(record.run)
         state = replay(store, config, RUNGS)
         order = Order(record, frozenset(RUNGS))
-        asker = Asker(Recorded(record), CharLM())
+        asker = Asker(Recorded(record), Situations(store, CharLM()))
         worker, inbox = InlineWorker(config.rng_seed), Inbox(folder / "inbox")
         engine = Engine(store, state, runner, worker, inbox, budget, Silent(), asker=asker, order=order)
         engine.seed(named(source, f"seed{i}") for i, source in enumerate(SEEDS))
