@@ -51,6 +51,8 @@ def progress(state: State, budget: Budget, spent: Spent, running: tuple[str, ...
                 ("time", budget.seconds, spent.seconds),
                 ("births", budget.births, spent.births),
                 ("trials", budget.trials, spent.trials),
+                ("tokens", budget.tokens, spent.tokens),
+                ("usd", budget.usd, spent.usd),
             )
             if limit is not None
         ),
@@ -65,9 +67,19 @@ def progress(state: State, budget: Budget, spent: Spent, running: tuple[str, ...
         best=best,
         best_seed=best_seed,
         gain=gain,
+        calls=_calls(state, spent),
         running=running,
         message=message,
     )
+
+
+def _calls(state: State, spent: Spent) -> str:
+    """What language models are at, in words; "" without them."""
+    if not state.config.models:
+        return ""
+    waiting = sum(asked.reply is None for asked in state.asked.values())
+    cost = f", ${spent.usd:.2f}" if spent.usd else ""
+    return f"{waiting} calls under way, {state.calls} made, {spent.tokens:,} tokens{cost} (reserved ones included)"
 
 
 def _on_proxy(state: State) -> list[int]:

@@ -57,6 +57,8 @@ class ProgressPanel:
             yield Text()
             yield _operators(progress)
         yield Text()
+        if progress.calls:
+            yield _labelled("models", progress.calls, "")
         if progress.running:
             yield _labelled("running", ", ".join(progress.running), "")
         if progress.message:
@@ -78,7 +80,8 @@ def _budget(budget: BudgetLeft, elapsed: float, width: int) -> Text:
 
     spent = budget.limit - budget.left
     left = budget_text(budget) + " left"
-    before = numbers.duration(elapsed) if budget.name == "time" else numbers.count(int(spent))
+    plain = f"${spent:.2f}" if budget.name == "usd" else numbers.count(int(spent))
+    before = numbers.duration(elapsed) if budget.name == "time" else plain
     room = max(10, min(60, width - len(before) - len(left) - 8))
     full = round(room * (1 - budget.fraction))
     line = Text(no_wrap=True)
@@ -145,9 +148,11 @@ def _gain(gain: Gain) -> str:
 
 
 def budget_text(budget: BudgetLeft) -> str:
-    """What is left of a budget: `3:37` of time, `120 births`."""
+    """What is left of a budget: `3:37` of time, `120 births`, `$1.20`."""
     if budget.name == "time":
         return numbers.duration(budget.left)
+    if budget.name == "usd":
+        return f"${max(0.0, budget.left):.2f}"
     return f"{numbers.count(max(0, int(budget.left)))} {budget.name}"
 
 

@@ -98,7 +98,7 @@ class BudgetLeft:
     """One budget of the run.
 
     Attributes:
-        name: "time" (seconds), "births" or "trials".
+        name: "time" (seconds), "births", "trials", "tokens" or "usd".
         left: What is left of it.
         limit: What there was.
     """
@@ -160,6 +160,7 @@ class Progress:
         best: The best program at the highest rung that it shares with `best_seed`.
         best_seed: The best seed program at that rung.
         gain: Their difference, or None while it is unknown.
+        calls: What language models are at, in words; "" without them.
         arms: Language models by operator, where there are any.
         classes: Classes of change.
         running: What is being evaluated now, one short text a trial: "#41 proxy 3".
@@ -176,6 +177,7 @@ class Progress:
     best: Standing | None = None
     best_seed: Standing | None = None
     gain: Gain | None = None
+    calls: str = ""
     arms: tuple[ArmProgress, ...] = ()
     classes: tuple[ClassProgress, ...] = ()
     running: tuple[str, ...] = ()

@@ -1,7 +1,17 @@
 from __future__ import annotations
 
+import re
+
 from evolve.views.grid import plain
-from evolve.views.progress import Gain, IslandProgress, OperatorProgress, Progress, Standing
+from evolve.views.progress import (
+    ArmProgress,
+    ClassProgress,
+    Gain,
+    IslandProgress,
+    OperatorProgress,
+    Progress,
+    Standing,
+)
 from evolve.views.tables import (
     Check,
     ProgramLine,
@@ -110,3 +120,14 @@ def test_promotions_list_all_with_adjusted_p_values():
     ]
     assert second.split() == ["#5", "#3", "7/8", "1", "-", "-", "-", "not", "shown"]
     assert grid.styles == ("bold green", "yellow")
+
+
+def test_status_tells_what_models_cost_and_what_classes_of_change_gained():
+    arm = ArmProgress("llm_diff", "openai/x", 4, 3, 1, 0.0123, 5, 41_000, 0.1234)
+    progress = Progress(arms=(arm,), classes=(ClassProgress("deep", "invented", 3, 1, 0.0123),))
+    text = "\n".join(grid.to_text() for grid in status_grids(progress, {}))
+    assert "llm_diff" in text
+    assert "41,000" in text
+    assert "0.1234" in text
+    assert re.search(r"deep +invented +3 +1 +0\.0123", text)
+    assert "asked by" not in "\n".join(grid.to_text() for grid in status_grids(Progress(), {}))
