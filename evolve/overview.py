@@ -35,8 +35,13 @@ def overview(store: Store) -> Progress:
         best_seed=best_seed,
         gain=_gain(store),
         arms=tuple(_arm(each) for each in store.arms("proxy")),
-        classes=tuple(ClassProgress(*each) for each in sorted(store.classes("proxy"), key=_by_depth)),
+        classes=classes(store),
     )
+
+
+def classes(store: Store) -> tuple[ClassProgress, ...]:
+    """What changes of each class have come to, shallow ones first."""
+    return tuple(ClassProgress(*each) for each in sorted(store.classes("proxy"), key=_by_depth))
 
 
 def searched(summary: Summary) -> Counter[str]:

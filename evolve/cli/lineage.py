@@ -56,7 +56,7 @@ def command(program: str | None, form: str | None, output: Path | None, folder: 
 
 def _render(run: Run, store: Store, program: int | None, form: str, output: Path | None) -> str | None:
     """The text of a format; None when it went to its file, "" when the tree went to the terminal."""
-    from evolve.overview import standings
+    from evolve.overview import classes, standings
 
     best, _ = standings(store)
     best_id = best.id if best else None
@@ -91,11 +91,13 @@ def _render(run: Run, store: Store, program: int | None, form: str, output: Path
         return None
     from evolve.views.console import show
     from evolve.views.family import family
+    from evolve.views.tables import classes_grid
     from evolve.views.tree import forest, program_tree
 
     relatives = family(programs, trials, estimates)
     tree = forest(relatives, best_id) if program is None else program_tree(relatives, program, best_id)
     if output is not None:
         return tree.to_text()
-    show(tree)
+    found = classes(store) if program is None else ()
+    show(tree, *([classes_grid(found)] if found else []))
     return ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from evolve.views import numbers
 from evolve.views.grid import Column, Grid
-from evolve.views.progress import Progress
+from evolve.views.progress import ClassProgress, Progress
 from population.rows import EstimateRow, ProgramRow
 
 
@@ -145,7 +145,7 @@ def status_grids(progress: Progress, facts: Mapping[str, str]) -> tuple[Grid, ..
         islands_grid(progress),
         operators_grid(progress),
         *([arms_grid(progress)] if progress.arms else []),
-        *([classes_grid(progress)] if progress.classes else []),
+        *([classes_grid(progress.classes)] if progress.classes else []),
     )
 
 
@@ -258,11 +258,11 @@ def arms_grid(progress: Progress) -> Grid:
     return Grid(columns, rows)
 
 
-def classes_grid(progress: Progress) -> Grid:
+def classes_grid(classes: Sequence[ClassProgress]) -> Grid:
     """One line for each class of change."""
     rows = tuple(
         (each.depth, each.provenance, str(each.births), str(each.improved), numbers.value(each.gain))
-        for each in progress.classes
+        for each in classes
     )
     columns = (
         Column("depth"),
