@@ -1,0 +1,106 @@
+"""What a run with language models came to: how its replies were used, what they cost, what won and why.
+
+evolve start --islands 4 --model NAME --budget-births 40 --run RUN
+evolve start --islands 4 --budget-trials TRIALS --run PLAIN        # as many trials, without a model
+evolve promote ID --run RUN                                        # each run's best program
+python -m benchmarks.models RUN [--beside PLAIN] > benchmarks/results/models.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import statistics
+from pathlib import Path
+
+from evolve.operators import ASKING
+from evolve.overview import overview
+from evolve.promotion import lines
+from evolve.views.numbers import interval, value
+from population.store import Store
+
+
+def percent(part: int, whole: int) -> str:
+    """Count and share: "19 of 20 (95 %)"."""
+    return f"{part} of {whole} ({100 * part / whole:.0f} %)" if whole else "none"
+
+
+def replies(store: Store) -> list[tuple[str, str]]:
+    """What became of the questions."""
+    found = list(store.replies())
+    attempts = [event.data for event in store.events("attempt") if event.data["operator"] in ASKING]
+    born = [row for row in store.programs() if row.operator in ASKING]
+    smoke = {row.program: row.outcome for row in store.trials() if row.rung == "smoke"}
+    tried = [row for row in born if row.id in smoke]
+    latencies = [row.seconds for row in found if row.outcome == "answered"]
+    return [
+        ("calls", str(len(list(store.calls())))),
+        ("answered", percent(sum(row.outcome == "answered" for row in found), len(found))),
+        ("attempts that gave a new program", percent(len(born), len(attempts))),
+        ("of these passing the smoke rung", percent(sum(smoke[r.id] == "finished" for r in tried), len(tried))),
+        ("latency, median", f"{statistics.median(latencies):.0f} s" if latencies else "-"),
+        ("tokens as providers counted", f"{sum(row.prompt_tokens + row.completion_tokens for row in found):,}"),
+        ("US dollars", f"{sum(row.usd or 0.0 for row in found):.4f}"),
+    ]
+
+
+def outcome(store: Store) -> list[tuple[str, str]]:
+    """What the run found."""
+    now = overview(store)
+    told = [("births", str(now.births)), ("trials", str(now.trials))]
+    for name, standing in (("best", now.best), ("best seed program", now.best_seed)):
+        if standing is not None:
+            at = standing.estimate
+            who = f"#{standing.id} {standing.name or standing.operator}"
+            told.append((name, f"{who}, {value(at.mean)} [{interval(at.low, at.high)}] ({at.rung}, n={at.n})"))
+    for line in lines(store):
+        if line.gain is None or line.low is None or line.high is None:
+            continue
+        p = f"p = {line.p_adjusted:.2g}" if line.p_adjusted is not None else "no p-value yet"
+        told.append(
+            (
+                f"#{line.program} promoted, against #{line.against}",
+                f"{line.gain:+.4f} [{line.low:+.4f}, {line.high:+.4f}], {p}, {line.verdict}",
+            )
+        )
+    return told
+
+
+def table(rows: list[tuple[str, str]]) -> list[str]:
+    """Markdown."""
+    return ["| | |", "| --- | --- |", *(f"| {name} | {text} |" for name, text in rows), ""]
+
+
+def page(run: Path, beside: Path | None) -> str:
+    """Everything, as Markdown."""
+    told = ["# A run with a language model", "", f"Date {datetime.date.today()}; `python -m benchmarks.models`.", ""]
+    with Store.open(run / "population.db") as store:
+        told += table(replies(store) + outcome(store))
+        now = overview(store)
+        told += ["| operator | births | improved | sum of gains |", "| --- | ---: | ---: | ---: |"]
+        told += [f"| {arm.operator} | {arm.births} | {arm.improved} | {arm.gain:.4f} |" for arm in now.arms]
+        told += [
+            "",
+            "Gains are posterior means on the proxy rung, nats/token. How the promoted programs came about:",
+            "",
+        ]
+        for program in dict.fromkeys(line.program for line in lines(store)):
+            path = [store.program(id) for id in (*store.ancestors(program), program)]
+            told += [f"- #{row.id} {row.operator} from {list(row.parents)}: {row.note or row.name}" for row in path]
+    if beside is not None:
+        told += ["", "## Without a model, at as many trials", ""]
+        with Store.open(beside / "population.db") as store:
+            told += table(outcome(store))
+    return "\n".join(told)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--beside", type=Path)
+    arguments = parser.parse_args()
+    print(page(arguments.run, arguments.beside))
+
+
+if __name__ == "__main__":
+    main()
