@@ -13,14 +13,14 @@ from evolve.bandit import Arm, choose
 from evolve.budget import Budget, Spent
 from evolve.chance import stream
 from evolve.decide import Vary, due
-from evolve.operators import ASKING
+from evolve.operators import ASKING, PARENTS
 from evolve.state import State
 from population.island import draw_parents
 
 WEIGHTS = {"llm_diff": 3.0, "llm_rewrite": 2.0, "llm_crossover": 2.0, "llm_tune": 1.5, "llm_ablate": 1.0}
 """How often an operator is drawn while nothing is known of it; `llm_repair` is never drawn: a failure calls for it."""
 PATIENCE = 3
-"""Attempts in a row that may give no child before a model is left alone: for two attempts, then four, and so on."""
+"""How many times in a row attempts may give no child before a model is left alone: for two attempts, then four, ..."""
 
 
 def next_ask(state: State, busy: int, waiting: int, slots: int, spent: Spent, budget: Budget) -> Vary | None:
@@ -67,6 +67,8 @@ def next_ask(state: State, busy: int, waiting: int, slots: int, spent: Spent, bu
 
 def _willing(state: State, attempt: int, models: Mapping[str, float]) -> Mapping[str, float]:
     """Those models, with their weights, that have not given nothing too often lately."""
+    if not any(name in PARENTS for name in state.config.operators):
+        return models  # nothing else would go on meanwhile
     found = {}
     for model, weight in models.items():
         failures, last = state.barren_models.get(model, (0, 0))

@@ -57,7 +57,7 @@ def reply_row(answer: Answer) -> ReplyRow:
     return ReplyRow(
         answer.question,
         str(answer.outcome),
-        masked(answer.text, os.environ),
+        masked(answer.text.encode("utf-8", "replace").decode(), os.environ),
         answer.prompt_tokens,
         answer.completion_tokens,
         answer.usd,
@@ -87,7 +87,8 @@ def after(asked: Asked, varied: Varied) -> Correct | GiveUp:
 
 def _call(state: State, action: Vary, turn: int, messages: tuple[Message, ...], cut: str) -> CallRow:
     config: Config = state.config
-    prompt = masked(conversation.text(messages), os.environ)
+    messages = tuple(Message(each.role, masked(each.content, os.environ)) for each in messages)
+    prompt = conversation.text(messages)
     tokens = money.most_tokens(messages)
     known = money.price(config, action.model)
     return CallRow(

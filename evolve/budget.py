@@ -15,10 +15,13 @@ class Spent:
 
     Attributes:
         seconds: Running time over all processes of the run, pauses between them left out.
-        births: Programs made by operators, and attempts under way.
+        births: Programs made by operators.
         trials: Trials written or under way.
         tokens: Tokens of language models, those that calls under way may cost included.
         usd: The same in US dollars.
+        under_way: Attempts at a birth that have not ended.
+        reserved_tokens: Those of `tokens` that calls under way may cost.
+        reserved_usd: Those of `usd`.
     """
 
     seconds: float
@@ -26,6 +29,9 @@ class Spent:
     trials: int
     tokens: int = 0
     usd: float = 0.0
+    under_way: int = 0
+    reserved_tokens: int = 0
+    reserved_usd: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ class Budget:
 
     def allows_birth(self, spent: Spent) -> bool:
         """Whether one more birth may be tried."""
-        return self.allows_trial(spent) and (self.births is None or spent.births < self.births)
+        begun = spent.births + spent.under_way
+        return self.allows_trial(spent) and (self.births is None or begun < self.births)
 
     def used(self, spent: Spent) -> float:
         """Share of the budget that is used, by the bound that is nearest; 0 when there is no bound."""
@@ -75,8 +82,8 @@ class Budget:
             (spent.seconds, self.seconds),
             (spent.births, self.births),
             (spent.trials, self.trials),
-            (spent.tokens, self.tokens),
-            (spent.usd, self.usd),
+            (spent.tokens - spent.reserved_tokens, self.tokens),
+            (spent.usd - spent.reserved_usd, self.usd),
         )
         return max((used / bound for used, bound in pairs if bound), default=0.0)
 

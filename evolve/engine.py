@@ -28,7 +28,7 @@ from evolve.genomes import NamedGenome
 from evolve.hands import Runner, Worker
 from evolve.inbox import Inbox
 from evolve.ledger import Ledger
-from evolve.recorded import Order, reply_key, trial_key, variation_key
+from evolve.recorded import DEPARTS, Order, ReplayError, reply_key, trial_key, variation_key
 from evolve.report import progress
 from evolve.state import MOST_LOST, Planned, Row, State
 from evolve.talks import Talks
@@ -109,8 +109,9 @@ class Engine:
         self._barren_before = state.barren
         state.lost_in_a_row.clear()  # another process may have better luck with this machine
         self._looked = clock()
-        self._ledger = Ledger(store, state, self._elapsed, clock)
-        self._talks = Talks(asker, store, state, self._ledger, budget)
+        self._moment = state.seconds
+        self._ledger = Ledger(store, state, lambda: self._moment, clock)
+        self._talks = Talks(asker, store, state, self._ledger, budget, self._closing)
         self.message = ""
 
     def seed(self, genomes: Iterable[NamedGenome]) -> None:
@@ -135,15 +136,18 @@ class Engine:
             try:
                 self._ledger.note_best()  # a kill may have come between a trial and this
                 self._talks.take_up(self._spent())
+                while self._take_in():
+                    pass
                 delivered = False
                 while True:
-                    self._take_in()
                     while self._use_reply() or self._ask() or self._start_work():
                         pass  # each may open the way for another: until nothing is left to begin
                     if self._nothing_to_expect():
                         break
                     self._wait(selector, patiently=not delivered)
                     delivered = self._deliver()
+                    if not delivered and self._must_depart():
+                        raise ReplayError(DEPARTS)
                     self._look(FRAME_SECONDS)
                 self._end()
             finally:
@@ -170,17 +174,20 @@ class Engine:
                 case Migrate(moves):
                     self._ledger.event("migration", {"moves": [list(move) for move in moves]})
                 case Vary():
-                    self._barren_before = min(self._barren_before, self.state.barren)
-                    if self.state.barren - self._barren_before >= MOST_BARREN:
-                        raise EngineError(
-                            f"{MOST_BARREN} attempts in a row gave nothing new: the operators have run dry. "
-                            "Enter other genomes with `evolve add` and `evolve resume`."
-                        )
+                    self._check_barren()
                     self._vary(action)
                 case None:
                     return False
             return True
         return False
+
+    def _check_barren(self) -> None:
+        self._barren_before = min(self._barren_before, self.state.barren)
+        if self.state.barren - self._barren_before >= MOST_BARREN:
+            raise EngineError(
+                f"{MOST_BARREN} attempts in a row gave nothing new: the operators have run dry. "
+                f"Enter other genomes with `evolve add` and `evolve resume`. Last: {self.message}"
+            )
 
     def _free(self) -> int:
         return self._slots - len(self._in_flight) - (self._varying is not None)
@@ -208,13 +215,13 @@ class Engine:
         """Put one question to a model; whether there was one to put."""
         if self._asker is None or self._closing():
             return False
+        self._check_barren()
         waiting = len(self.state.queue) - len(self._in_flight)
         spent = self._spent()
         action = next_ask(self.state, self._busy(), waiting, self._slots, spent, self._budget)
         if action is None:
             return False
-        self._talks.ask(action, spent)
-        return True
+        return self._talks.ask(action, spent)
 
     def _use_reply(self) -> bool:
         """Hand the operators' process a reply, when it is free; whether there was one."""
@@ -230,7 +237,9 @@ class Engine:
     def _nothing_to_expect(self) -> bool:
         if self._order is not None and self._order.ended:
             return True
-        return not self._in_flight and self._varying is None and not self._expects_reply()
+        if self._in_flight or self._varying is not None or self._expects_reply():
+            return False
+        return self._order is None or self._must_depart()
 
     def _expects_reply(self) -> bool:
         """Whether to wait for a model although nothing else is under way."""
@@ -263,13 +272,26 @@ class Engine:
                 self._ready.append((key, partial(self._on_variation, self._varying, varied)))
 
     def _deliver(self) -> bool:
-        """Take in one result, as it came or the next one of the recorded order: what follows is decided in between."""
+        """Take in one result, as it came or the next one of the recorded order: what follows is decided in between.
+
+        All that is written until the next one bears its time, so that a repeated run sees the same times.
+        """
+        if self._take_in():
+            return True
         for at, (key, take_in) in enumerate(self._ready):
             if self._order is None or self._order.due(key):
                 del self._ready[at]
+                self._moment = self._elapsed()
                 take_in()
                 return True
         return False
+
+    def _must_depart(self) -> bool:
+        """Whether a recorded run cannot be repeated further: what is due is not under way."""
+        if self._order is None or self._order.ended:
+            return False
+        ended = len(self._ready) >= len(self._in_flight) + (self._varying is not None)
+        return ended and all(asked.reply is not None for asked in self.state.asked.values())
 
     def _sleep(self, selector: selectors.BaseSelector) -> None:
         """Until a trial or a variation has something to tell, or it is time to look around."""
@@ -301,21 +323,26 @@ class Engine:
         if varied.child is not None:
             self.message = f"{action.operator}: {varied.child.note}"
 
-    def _take_in(self) -> None:
+    def _take_in(self) -> bool:
+        """Enter one genome that a user left, or that one left in the recorded run; whether there was one."""
         if self._order is not None:
-            while (row := self._order.entering()) is not None:
+            row = self._order.entering()
+            if row is not None:
+                self._moment = self._elapsed()
                 self._ledger.write([replace(row, id=len(self.state.programs) + 1)])
-            return
+            return row is not None
         for path, genome in self._inbox.waiting():
+            self._moment = self._elapsed()
             known = self.state.digests.get(genome.digest)
             if known is None:
                 id = len(self.state.programs) + 1
-                row = ProgramRow(id, genome.digest, genome.source, "add", 0, None, name=genome.name)
-                self._ledger.write([row])
+                self._ledger.write([ProgramRow(id, genome.digest, genome.source, "add", 0, None, name=genome.name)])
                 self.message = f"#{id} added: {genome.name}"
             else:
                 self.message = f"{genome.name} is program {known} already"
             self._inbox.done(path)
+            return True
+        return False
 
     def _end(self) -> None:
         """A clean end: what people look at is written once more.
@@ -344,11 +371,10 @@ class Engine:
 
     def _spent(self) -> Spent:
         """What decisions go by: a function of the rows and of what is under way, never of the clock."""
-        paid = self.state.trials - self.state.outcomes["lost"]
-        trials = paid + len(self._in_flight)
-        births = self.state.births + len(self.state.asked)
-        births += self._varying is not None and not self._varying.model
-        return Spent(self.state.seconds, births, trials, self.state.tokens, self.state.usd)
+        state = self.state
+        trials = state.trials - state.outcomes["lost"] + len(self._in_flight)
+        under_way = len(state.asked) + (self._varying is not None and not self._varying.model)
+        return Spent(state.seconds, state.births, trials, state.tokens, state.usd, under_way, *state.reserved())
 
     def _look(self, every: float) -> None:
         """Show how things stand, at most once in `every` seconds."""
@@ -356,7 +382,7 @@ class Engine:
             return
         self._looked = self._clock()
         running = tuple(f"#{plan.program} {plan.rung} {plan.rng_seed}" for plan in self._in_flight.values())
-        spent = replace(self._spent(), seconds=self._elapsed(), births=self.state.births)
+        spent = replace(self._spent(), seconds=self._elapsed())
         self._view.update(progress(self.state, self._budget, spent, running, self.message))
 
     @contextmanager

@@ -30,8 +30,10 @@ LONGEST_PAUSE = 60.0
 """Seconds between two tries: the bound doubles from the first to the longest, and the wait is drawn below it.
 
 "Full jitter", Brooker 2015 <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>."""
-_LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-"""Statuses of a provider that may answer later."""
+_LATER = frozenset({425, 429, 503, 529})
+"""Statuses of a provider that has not begun to answer, and may later: nothing was paid."""
+_REFUSED = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
+"""Statuses of a provider that will not answer this question; nothing was paid."""
 
 
 class ModelsError(Exception):
@@ -72,7 +74,6 @@ class LanguageModels:
         )
         self._process.start()
         theirs.close()
-        self._waiting: dict[int, Question] = {}
         self._prices: dict[str, Price] | None = None
 
     @property
@@ -100,23 +101,23 @@ class LanguageModels:
 
     def submit(self, question: Question) -> None:
         """Begin a call; `take` gives its answer."""
-        self._waiting[question.id] = question
-        with suppress(ConnectionError):  # `take` notices
+        with suppress(OSError):  # `take` notices
             self._connection.send(question)
 
     def take(self) -> list[Answer]:
-        """The answers that have come. When the process has died, all open questions are lost."""
+        """The answers that have come.
+
+        Raises:
+            ModelsError: The process that asks has died.
+        """
         answers = []
-        assert self.prices is not None
         try:
-            while self._connection.poll(0):
-                answer: Answer = self._connection.recv()
-                del self._waiting[answer.question]
-                answers.append(answer)
-        except (EOFError, ConnectionError):
-            reason = "the process that asks language models ended"
-            answers += [Answer(id, Reply.LOST, reason=reason) for id in self._waiting]
-            self._waiting.clear()
+            while self.prices is not None and self._connection.poll(0):
+                answers.append(self._connection.recv())
+        except (EOFError, OSError) as error:
+            raise ModelsError(
+                "the process that asks language models died; what it was asked counts as paid. `evolve resume` goes on"
+            ) from error
         return answers
 
     def close(self) -> None:
@@ -197,7 +198,7 @@ async def _answer_all(litellm: Any, connection: Connection, settings: Settings) 
                 task = loop.create_task(answer(connection.recv()))
                 tasks.add(task)
                 task.add_done_callback(done)
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):
             loop.remove_reader(connection.fileno())
             if not ended.done():
                 ended.set_result(None)
@@ -244,24 +245,13 @@ async def _try(litellm: Any, question: Question, settings: Settings) -> tuple[An
 
 
 def _error(question: Question, error: Any) -> tuple[Answer, float | None]:
-    reason = masked(" ".join(str(error).split())[:500], os.environ)
+    reason = " ".join(masked(str(error), os.environ).split())[:500]
     status = getattr(error, "status_code", None)
-    answer = Answer(question.id, Reply.FAILED, reason=reason)
-    if status == 500 and "connection" not in reason.lower() and _unreadable(error):
-        return replace(answer, outcome=Reply.GARBAGE), None
-    if status in _LATER or status is None:
-        return answer, _wanted_pause(error)
-    return answer, None
-
-
-def _unreadable(error: BaseException) -> bool:
-    """Whether something came that could not be read: litellm makes it a server's error."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ValueError) or "json" in str(seen).lower():
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
+    if status in _LATER:
+        return Answer(question.id, Reply.FAILED, reason=reason), _wanted_pause(error)
+    if status in _REFUSED:
+        return Answer(question.id, Reply.FAILED, reason=reason), None
+    return Answer(question.id, Reply.GARBAGE, reason=reason), None  # the model may have been at work, and paid for
 
 
 def _wanted_pause(error: Any) -> float:
@@ -279,10 +269,10 @@ def _answer(question: Question, response: Any, settings: Settings) -> Answer:
     read, written = (int(getattr(usage, name, 0) or 0) for name in ("prompt_tokens", "completion_tokens"))
     usd = _usd(question.model, response, read, written, settings.prices or {})
     answer = Answer(question.id, Reply.ANSWERED, text or "", read, written, usd)
+    if choices and getattr(choices[0], "finish_reason", None) == "length":
+        return replace(answer, outcome=Reply.TRUNCATED, reason=f"cut off after {question.max_tokens} tokens")
     if not text:
         return replace(answer, outcome=Reply.GARBAGE, reason="the answer holds no text")
-    if getattr(choices[0], "finish_reason", None) == "length":
-        return replace(answer, outcome=Reply.TRUNCATED, reason=f"cut off after {question.max_tokens} tokens")
     return answer
 
 
@@ -291,4 +281,5 @@ def _usd(model: str, response: Any, read: int, written: int, prices: Mapping[str
     reported = getattr(getattr(response, "usage", None), "cost", None)
     if isinstance(reported, int | float):
         return float(reported)
-    return prices[model].usd(read, written) if model in prices else None
+    counted = read or written  # some servers do not say: then nobody knows what it cost
+    return prices[model].usd(read, written) if model in prices and counted else None

@@ -15,6 +15,11 @@ from evolve.questions import Answer, Question, Reply
 from population.rows import CallRow, EventRow, ProgramRow, ReplyRow, TrialRow
 from population.store import Store
 
+DEPARTS = (
+    "the run departs from the recorded one: trials or answers come out differently. Repeat it with the same torch, "
+    "text, device and number of jobs; only a run of one process that nobody interrupted can be repeated"
+)
+
 
 class ReplayError(Exception):
     """The run departs from the recorded one; the message says where."""
@@ -101,10 +106,7 @@ class Recorded:
 
         call = self._calls.get(question.id)
         if call is None or call.model != question.model or call.prompt != text(question.messages):
-            raise ReplayError(
-                f"the run departs from the recorded one at call {question.id}: another prompt. Trials must give the "
-                "same values: repeat it with the same torch, text and device, and as many jobs"
-            )
+            raise ReplayError(f"at call {question.id} {DEPARTS}")
         reply = self._replies.get(question.id)
         if reply is not None:
             self._open.append(_answer(reply))

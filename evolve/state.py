@@ -118,7 +118,7 @@ class State:
         calls: Id of the last call.
         tokens: Tokens paid, those that calls under way may cost included.
         usd: The same in US dollars, as far as prices are known.
-        barren_models: By model: how many attempts in a row gave no child, and the last of them.
+        barren_models: By model: how many times in a row attempts gave no child, and the last attempt begun by then.
         pulls: What asking has come to, for the bandit.
         to_repair: Children of language models that failed on the smoke rung and have had no repair, oldest first.
         confirmed: Programs whose every planned confirm rng_seed finished.
@@ -332,6 +332,11 @@ class State:
         if row.operator == "llm_repair" and row.parents[1] in self.to_repair:
             self.to_repair.remove(row.parents[1])
 
+    def reserved(self) -> tuple[int, float]:
+        """Tokens and US dollars that calls under way may cost."""
+        open_calls = [asked.last for asked in self.asked.values() if asked.reply is None]
+        return sum(call.most_tokens for call in open_calls), sum(call.most_usd or 0.0 for call in open_calls)
+
     def _on_reply(self, row: ReplyRow) -> None:
         asked = next(asked for asked in self.asked.values() if asked.last.id == row.call)
         asked.replies[row.call] = row
@@ -347,6 +352,8 @@ class State:
 
     def _conclude(self, row: EventRow) -> None:
         """An attempt has ended: what it cost is known, and what it gained if nothing was born."""
+        if row.data["operator"] == "llm_repair" and row.data["parents"][1] in self.to_repair:
+            self.to_repair.remove(row.data["parents"][1])
         asked = self.asked.pop(int(row.data["attempt"]), None)
         if asked is None:
             return
@@ -357,10 +364,11 @@ class State:
             self._paid = pull
         else:
             self.pulls.append(pull)
-        if row.data["result"] == "none":
-            self.barren_models[call.model] = self.barren_models.get(call.model, (0, 0))[0] + 1, call.attempt
-        else:
+        failures, as_of = self.barren_models.get(call.model, (0, 0))
+        if row.data["result"] != "none":
             self.barren_models.pop(call.model, None)
+        elif call.attempt > as_of:  # those begun together fail together: that counts once
+            self.barren_models[call.model] = failures + 1, self.attempts
 
     def _on_event(self, row: EventRow) -> None:
         self.events = row.id

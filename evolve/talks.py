@@ -29,14 +29,24 @@ class Talks:
         state: What its rows say.
         ledger: Writes them.
         budget: What may be used.
+        closing: Whether nothing new is begun any more.
     """
 
-    def __init__(self, asker: Asker | None, store: Store, state: State, ledger: Ledger, budget: Budget) -> None:
+    def __init__(
+        self,
+        asker: Asker | None,
+        store: Store,
+        state: State,
+        ledger: Ledger,
+        budget: Budget,
+        closing: Callable[[], bool],
+    ) -> None:
         self._asker = asker
         self._store = store
         self._state = state
         self._ledger = ledger
         self._budget = budget
+        self._closing = closing
 
     def take_up(self, spent: Spent) -> None:
         """Go on with what an earlier process began."""
@@ -44,15 +54,16 @@ class Talks:
         for attempt in list(self._state.asked):
             self._go_on(attempt, spent)
 
-    def ask(self, action: Vary, spent: Spent) -> None:
-        """Begin an attempt."""
+    def ask(self, action: Vary, spent: Spent) -> bool:
+        """Begin an attempt; whether a question was put."""
         assert self._asker is not None
         call = self._asker.first_call(self._state, action, spent, self._budget)
         if money.has_room(self._state.config, call.model, call.most_tokens - call.max_tokens, spent, self._budget):
             self._send(call)
-        else:  # unusually long parents
-            reason = "the budget has no room for a call about these parents"
-            self._ledger.write(attempt_rows(self._state, action, Varied(None, reason=reason)))
+            return True
+        reason = "the budget has no room for a call about these parents"  # which are unusually long
+        self._ledger.write(attempt_rows(self._state, action, Varied(None, reason=reason)))
+        return False
 
     def usable(self) -> tuple[Vary, int, Variation] | None:
         """The next reply to make a child of, with its attempt and turn."""
@@ -79,6 +90,8 @@ class Talks:
         asked = self._state.asked[attempt]
         decided = step or next_step(asked)
         if isinstance(decided, AskAgain | Correct):
+            if self._asker is None or self._closing() or not self._budget.allows_trial(spent):
+                return ""  # the next process goes on with it
             follows = asking.next_call(self._state, asked, decided, spent, self._budget)
             if isinstance(follows, CallRow):
                 self._send(follows)
@@ -91,6 +104,6 @@ class Talks:
         return f"{asked.last.operator}: {decided.reason}"
 
     def _send(self, call: CallRow) -> None:
+        assert self._asker is not None
         self._ledger.write([call])
-        if self._asker is not None:
-            self._asker.send(call)
+        self._asker.send(call)

@@ -305,7 +305,9 @@ DESCENDANTS = """
 LAST_ELAPSED = """
     SELECT max(coalesce((SELECT elapsed FROM programs ORDER BY id DESC LIMIT 1), 0.0),
                coalesce((SELECT elapsed FROM trials ORDER BY id DESC LIMIT 1), 0.0),
-               coalesce((SELECT elapsed FROM events ORDER BY id DESC LIMIT 1), 0.0))"""
+               coalesce((SELECT elapsed FROM events ORDER BY id DESC LIMIT 1), 0.0),
+               coalesce((SELECT elapsed FROM calls ORDER BY id DESC LIMIT 1), 0.0),
+               coalesce((SELECT max(elapsed) FROM replies), 0.0))"""
 
 LAST_ROWS = """
     SELECT max(coalesce((SELECT seq FROM programs ORDER BY id DESC LIMIT 1), 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -27,7 +28,8 @@ def command(
     """Go on with a run that was stopped or killed.
 
     Budgets are totals over the whole run: --budget-births 200 goes on until the run has 200. Without one, the budget
-    that the run was started with, or five more minutes when that is spent.
+    that the run was started with, or five more minutes when that is spent. Limits on what language models cost stay
+    unless new ones are given.
     """
     from evolve.budget import DEFAULT_SECONDS, Budget, Spent
     from evolve.config import Config
@@ -46,12 +48,20 @@ def command(
         spent = Spent(summary.elapsed, summary.births, outcomes.total() - outcomes["lost"])
         asked = (budget_time, budget_births, budget_trials, budget_tokens, budget_usd)
         if any(bound is not None for bound in asked):
-            budget = Budget(*asked)
+            _require_models(config.models, budget_tokens, budget_usd)
+            budget = Budget(
+                budget_time, budget_births, budget_trials, budget_tokens or budget.tokens, budget_usd or budget.usd
+            )
             if budget_usd is not None and any(name not in config.prices for name, _ in config.models):
                 raise click.UsageError("--budget-usd: the run was begun with a model whose price nobody knows")
             if not budget.allows_birth(spent):
                 click.echo("this budget is spent already: budgets are totals over the whole run")
         elif not budget.allows_birth(spent):
-            budget = Budget(seconds=spent.seconds + DEFAULT_SECONDS)
+            budget = replace(budget, seconds=spent.seconds + DEFAULT_SECONDS, births=None, trials=None)
             click.echo("the run's budget is spent: five more minutes")
         go(run, task, budget, jobs, quiet)
+
+
+def _require_models(models: tuple[tuple[str, float], ...], tokens: int | None, usd: float | None) -> None:
+    if not models and (tokens is not None or usd is not None):
+        raise click.UsageError("--budget-usd and --budget-tokens are about language models; this run was begun without")

@@ -77,8 +77,8 @@ from evolve.cli.search_options import Duration, ModelPrice, WeightedModel, go, k
     "recorded",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="Repeat the run in this folder without a model: its models' answers are fed again, in the recorded order. "
-    "Goes with --run and --quiet alone.",
+    help="Repeat the run in this folder without a model: its models' answers are fed again, in the recorded order; the "
+    "run must have ended by itself. Goes with --run and --quiet alone.",
 )
 @search_options
 @click.pass_context

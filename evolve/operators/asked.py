@@ -10,7 +10,8 @@ from typing import Protocol
 
 from evolve.operators.base import Child
 from evolve.replies.statement import Statement
-from population.components import hyperparameters
+from population.components import hyperparameters, with_values
+from population.genome import digest
 from population.rows import Move
 
 STATEMENT = """\
@@ -79,9 +80,10 @@ def described(source: str, parent: str, statement: Statement, change: str) -> Ch
 
 
 def moves(parent: str, child: str) -> tuple[Move, ...]:
-    """Hyperparameters of the same name whose values differ; none unless all of the parent's names are the child's."""
-    before = {each.name: float(each.value) for each in hyperparameters(parent)}
-    after = {each.name: float(each.value) for each in hyperparameters(child)}
-    if set(before) != set(after):
+    """Hyperparameters whose values differ, if nothing else does."""
+    before = {each.name: each.value for each in hyperparameters(parent)}
+    after = {each.name: each.value for each in hyperparameters(child)}
+    changed = {name: value for name, value in after.items() if name in before and before[name] != value}
+    if set(before) != set(after) or digest(with_values(parent, changed)) != digest(child):
         return ()
-    return tuple(Move(name, before[name], after[name]) for name in before if before[name] != after[name])
+    return tuple(Move(name, float(before[name]), float(value)) for name, value in changed.items())

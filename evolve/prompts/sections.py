@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -40,8 +41,13 @@ def quoted(source: str, word: str) -> str:
 
 def one_line(text: str, most: int = 240) -> str:
     """Foreign words on one line, without what could pass for a mark."""
-    flat = " ".join(text.replace("[[", "[").replace("]]", "]").split())
+    flat = " ".join(unmarked(text).split())
     return flat if len(flat) <= most else flat[: most - 3] + "..."
+
+
+def unmarked(text: str) -> str:
+    """Foreign words without what could pass for a mark."""
+    return re.sub(r"\]{2,}", "]", re.sub(r"\[{2,}", "[", text))
 
 
 def value(loss: float) -> str:
@@ -112,7 +118,7 @@ def second_lines(situation: Situation, word: str) -> list[str]:
     if second is None:
         return []
     if situation.error:
-        error = situation.error.replace("[[", "[").replace("]]", "]")
+        error = unmarked(situation.error)
         return [
             f"The program to mend, #{second.id}, a child of the first:",
             quoted(second.source, word),

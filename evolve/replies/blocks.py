@@ -16,7 +16,7 @@ from evolve.replies.places import NoPlaceError, Place, find
 
 _SEARCH = re.compile(r"\s*<{5,}\s*(SEARCH|ORIGINAL|HEAD)\b.*", re.IGNORECASE)
 _DIVIDER = re.compile(r"\s*={5,}\s*")
-_REPLACE = re.compile(r"\s*>{5,}\s*(REPLACE|UPDATED|UPDATE)?\b.*", re.IGNORECASE)
+_REPLACE = re.compile(r"\s*>{5,}(\s*|\s*(REPLACE|UPDATED|UPDATE)\b.*)", re.IGNORECASE)
 _FENCE = re.compile(r"\s*(```+|~~~+)\s*[\w+-]*\s*")
 _ELIDED = re.compile(r"\s*(#\s*)?(\.\.\.|…)(?!\w)[^=]*")
 
@@ -79,7 +79,7 @@ def apply(source: str, blocks: Sequence[Block]) -> str:
     for place in reversed(places):
         lines[place.start : place.stop] = place.lines
     changed = "\n".join(lines) + "\n"
-    if changed.split() == source.split():
+    if [line.rstrip() for line in changed.splitlines()] == [line.rstrip() for line in source.splitlines()]:
         raise UnusableReplyError("the blocks change nothing: every REPLACE equals its SEARCH")
     return changed
 

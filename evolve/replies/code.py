@@ -44,6 +44,7 @@ def object_in(reply: str) -> dict[str, object]:
     bodies = [match["body"] for match in _FENCE.finditer(reply)]
     if not bodies and "{" in reply:
         bodies = [reply[reply.find("{") : reply.rfind("}") + 1]]
+    objects: list[dict[str, object]] = []
     fault = 'no JSON object found: expected one, such as {"LR": 0.02}, in a ```json fence'
     for body in bodies:
         try:
@@ -51,8 +52,12 @@ def object_in(reply: str) -> dict[str, object]:
         except ValueError as error:
             fault = f"the JSON is not valid: {error}"
             continue
-        if isinstance(found, dict):
-            return found
+        if isinstance(found, dict) and found not in objects:
+            objects.append(found)
+    if len(objects) > 1:
+        raise UnusableReplyError(f"the reply holds {len(objects)} different objects: give one")
+    if objects:
+        return objects[0]
     raise UnusableReplyError(fault)
 
 

@@ -8,6 +8,7 @@ wrong one.
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
@@ -110,9 +111,10 @@ def _same(lines: Sequence[str], search: Sequence[str], words: Callable[[str], tu
 
 
 def _nearly(lines: Sequence[str], search: Sequence[str]) -> Passages:
-    """The passage that shares most words, if it shares enough and no other one comes close.
+    """The passage of as many lines that shares most words, if it shares enough and no other one comes close.
 
-    Its first and last lines must be the quotation's: what is replaced has to begin and end where its author thinks.
+    Its first and last lines must be the quotation's: what is replaced has to begin and end where its author thinks,
+    and no line may go that was not quoted.
     """
     told = [(at, words) for at, line in enumerate(lines) if (words := _words(line))]
     wanted = [words for line in search if (words := _words(line))]
@@ -122,12 +124,11 @@ def _nearly(lines: Sequence[str], search: Sequence[str]) -> Passages:
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(flat)
     scored = []
-    for length in range(max(2, len(wanted) - 2), len(wanted) + 3):
-        for first in range(len(told) - length + 1):
-            window = told[first : first + length]
-            matcher.set_seq1([word for _, words in window for word in words])
-            if matcher.real_quick_ratio() > SIMILAR - APART and matcher.quick_ratio() > SIMILAR - APART:
-                scored.append((matcher.ratio(), window[0][0], window[-1][0] + 1, window))
+    for first in range(len(told) - len(wanted) + 1):
+        window = told[first : first + len(wanted)]
+        matcher.set_seq1([word for _, words in window for word in words])
+        if matcher.real_quick_ratio() > SIMILAR - APART and matcher.quick_ratio() > SIMILAR - APART:
+            scored.append((matcher.ratio(), window[0][0], window[-1][0] + 1, window))
     if not scored:
         return []
     ratio, start, stop, window = max(scored, key=lambda one: (one[0], -one[1], -one[2]))
@@ -140,20 +141,29 @@ def _nearly(lines: Sequence[str], search: Sequence[str]) -> Passages:
 
 
 def _part(lines: Sequence[str], search: Sequence[str], replace: Sequence[str]) -> Place | None:
-    """A quotation of a part of one line that stands once in the source, whole words only."""
-    if len(search) != 1 or len(replace) != 1:
+    """A quotation of a part of one line, no whole statement, that stands once in the code; whole words only."""
+    if len(search) != 1 or len(replace) != 1 or _is_statement(search[0].strip()):
         return None
     old, new = search[0].strip(), replace[0].strip()
     before = r"(?<![\w.])" if re.match(r"\w", old[0]) else ""
     after = r"(?![\w.])" if re.match(r"\w", old[-1]) else ""
     word = re.compile(before + re.escape(old) + after)
-    found = [(at, hit) for at, line in enumerate(lines) for hit in word.finditer(line)]
+    found = [(at, hit) for at, line in enumerate(lines) for hit in word.finditer(line.partition("#")[0])]
     if len(found) > 1:
         raise NoPlaceError(f"its SEARCH fits {len(found)} places: quote whole lines")
     if not found:
         return None
     at, hit = found[0]
     return Place(at, at + 1, (lines[at][: hit.start()] + new + lines[at][hit.end() :],))
+
+
+def _is_statement(text: str) -> bool:
+    """Whether it says something by itself: its author meant the whole of a line."""
+    try:
+        (node,) = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return False
+    return not isinstance(node, ast.Expr)
 
 
 @lru_cache(maxsize=4096)

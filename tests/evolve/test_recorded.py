@@ -37,6 +37,17 @@ class ShuffledRunner(SimulatedRunner):
         return super().wait(timeout)
 
 
+class Clock:
+    """A twentieth of a second passes between two looks."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.05
+        return self.now
+
+
 def repeat(recorded, folder, runner, budget=BUDGET):
     with Store.open(recorded / "population.db") as record, Store.create(folder / "population.db", record.run) as store:
         config = Config.from_dict(record.run)
@@ -74,6 +85,22 @@ def test_a_repeated_run_has_the_same_programs_whatever_the_order_of_its_trials(f
     assert [(row.text, row.usd, row.tries) for row in after[2]] == [(row.text, row.usd, row.tries) for row in before[2]]
 
 
+def test_a_run_that_time_ended_is_repeated_too(folders):
+    recorded, repeated = folders
+    budget = Budget(seconds=60)
+    search(recorded, budget, SimulatedModels(troubled), ShuffledRunner(0), clock=Clock())
+    repeat(recorded, repeated, ShuffledRunner(1), budget)
+    assert rows(repeated) == rows(recorded)
+    assert len(told(repeated)[1]) > 10
+
+
+def test_a_record_that_cannot_come_again_is_told(folders):
+    recorded, repeated = folders
+    search(recorded, BUDGET, SimulatedModels(), ShuffledRunner(0))
+    with pytest.raises(ReplayError, match="departs from the recorded one"):
+        repeat(recorded, repeated, ShuffledRunner(1), Budget(births=10))
+
+
 def test_a_genome_that_was_added_is_added_at_the_same_place(folders):
     recorded, repeated = folders
     from simulated import genome
@@ -88,7 +115,7 @@ def test_a_genome_that_was_added_is_added_at_the_same_place(folders):
 def test_a_run_that_departs_from_the_record_says_so(folders):
     recorded, repeated = folders
     search(recorded, BUDGET, SimulatedModels(), ShuffledRunner(0))
-    with pytest.raises(ReplayError, match="departs from the recorded one at call"):
+    with pytest.raises(ReplayError, match="at call 1 the run departs from the recorded one"):
         repeat(recorded, repeated, SimulatedRunner(jobs=3, value=lambda source: 2.0 + len(source) / 1000))
 
 

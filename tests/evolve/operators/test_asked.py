@@ -84,3 +84,14 @@ def test_values_are_checked_before_they_are_set(values, told):
 def test_an_ablation_must_take_something_out():
     with pytest.raises(UnusableReplyError, match="nothing was removed"):
         child("llm_ablate", BLOCK)
+
+
+def test_a_rewrite_that_changes_more_than_values_is_no_move():
+    made = child("llm_rewrite", f"```python\n{NEW.replace('x + 1', 'x + 2 * x')}```")
+    assert made.moves == ()
+    assert made.note.startswith("rewritten (")
+
+
+def test_two_objects_are_refused():
+    with pytest.raises(UnusableReplyError, match="2 different objects"):
+        child("llm_tune", '```json\n{"LR": 0.1}\n```\nor\n```json\n{"LR": 0.2}\n```')

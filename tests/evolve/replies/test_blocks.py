@@ -115,3 +115,30 @@ def test_a_near_miss_close_to_two_passages_is_refused():
     search = ["    third = make(model, lr=LR, beta=BETA)", "    third.zero(3)"]
     with pytest.raises(UnusableReplyError, match="not in the program"):
         apply(source, blocks_in(block(search, ["x"])))
+
+
+def test_no_line_goes_that_was_not_quoted():
+    search = [
+        "    first = make(model, lr=LR, beta=BETA)",
+        "    second = make(model, lr=LR, beta=BETA)",
+        "    second.zero()",
+    ]
+    with pytest.raises(UnusableReplyError, match="not in the program"):
+        edited(block(search, ["    only = make(model)"]))
+
+
+def test_a_whole_statement_is_not_taken_for_a_part_of_a_line():
+    source = SOURCE.replace("LR = 0.1  # peak", "LR = 0.1 * SCALE")
+    with pytest.raises(UnusableReplyError, match="not in the program"):
+        edited(block(["LR = 0.1"], ["LR = 0.1 * WARM"]), source=source)
+
+
+def test_an_edit_of_indentation_alone_is_an_edit():
+    got = edited(
+        block(["    if step < 10:", "        return step / 10"], ["    if step < 10:", "            return step / 10"])
+    )
+    assert got != SOURCE
+
+
+def test_a_bare_end_mark_will_do():
+    assert "BETA = 0.8" in edited("<<<<<<< SEARCH", "BETA = 0.9", "=======", "BETA = 0.8", ">>>>>>>")
