@@ -134,6 +134,7 @@ class Engine:
         with self._interruptible(), selectors.DefaultSelector() as selector:
             self._view.start()
             try:
+                self._ledger.catch_up()
                 self._ledger.note_best()  # a kill may have come between a trial and this
                 self._talks.take_up(self._spent())
                 while self._take_in():

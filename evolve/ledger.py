@@ -39,6 +39,17 @@ class Ledger:
         self._clock = clock
         self._flushed = clock()
 
+    def catch_up(self) -> None:
+        """Write the estimates that an earlier process did not come to write; those it wrote stay as they are."""
+        written = {(row.rung, row.program): row.n for row in self._store.estimates()}
+        missing = [
+            (rung, program)
+            for rung, estimates in self._state.estimates.items()
+            for program in estimates.stale()
+            if written.get((rung, program), 0) != self._state.programs[program].finished(rung)
+        ]
+        self._put(missing)
+
     def write(self, rows: Iterable[Row]) -> None:
         """Append rows in one transaction; only then learn from them."""
         elapsed = self._elapsed()
@@ -80,12 +91,20 @@ class Ledger:
             return
         self._flushed = self._clock()
         leaders = self._state.leaders() if final else (self._state.best or ())[:2]
+        self._put(
+            [
+                (rung, program)
+                for rung, estimates in self._state.estimates.items()
+                for program in dict.fromkeys((*estimates.stale(), *leaders))
+                if self._state.programs[program].finished(rung)
+            ]
+        )
+
+    def _put(self, places: list[tuple[str, int]]) -> None:
         rows = []
-        for rung, estimates in self._state.estimates.items():
-            for program in dict.fromkeys((*estimates.stale(), *leaders)):
-                if self._state.programs[program].finished(rung):
-                    at = estimates.estimate(program)
-                    rows.append(EstimateRow(program, rung, at.mean, at.sd, at.low, at.high, at.n))
+        for rung, program in places:
+            at = self._state.estimates[rung].estimate(program)
+            rows.append(EstimateRow(program, rung, at.mean, at.sd, at.low, at.high, at.n))
         if rows:
             self._store.put_estimates(rows)
 

@@ -299,10 +299,11 @@ class State:
             self.tried.extend(Tried(move, fmean(gains) if gains else None) for move in known.moves)
             same = bool(gains) and not any(gains)
             known.echo = same and known.operator != "prune"  # there it is the purpose: the child is the simpler one
-            known.improved = not same and self.estimates["proxy"].difference(known.id, known.parent).mean < 0
+            known.improved = not same and self.estimates["proxy"].is_better(known.id, known.parent)
             if known.improved and known.operator in self.operators:
                 self.operators[known.operator]["improved"] += 1
-            self._credit(known, max(0.0, self.mean(known.parent) - self.mean(known.id)))
+            if known.id in self._unpaid:
+                self._credit(known, max(0.0, self.mean(known.parent) - self.mean(known.id)))
         if known.echo:
             return  # it would take its parent's place and be nothing new
         homes = self.islands if known.parent is None else [self.islands[known.island]]

@@ -197,16 +197,21 @@ class Estimates:
         shared = sum(seed in second.trials for seed in first.trials)
         if a == b:
             return Estimate(0.0, 0.0, 0.0, 0.0, shared)
-        down_first, down_second, common = _paths(first, second)
-        if common is None:
+        found = self._difference(first, second)
+        if found is None:
             return _independent(self.estimate(a), self.estimate(b), shared)
-        ancestor = self._state(common)
-        start = cloned(ancestor)
-        if not down_second:
-            return self._summary(against(self._descend(start, down_first), 1.0), shared)
-        if down_first:
-            start = swapped(self._descend(start, down_first).state(), ancestor)
-        return self._summary(against(self._descend(start, down_second), -1.0), shared)
+        return self._summary(found, shared)
+
+    def is_better(self, a: int, b: int) -> bool:
+        """Whether the mean of `difference` is below zero, without the cost of its interval.
+
+        Raises:
+            ValueError: As `difference`.
+        """
+        if a == b:
+            return False
+        found = self._difference(self._find(a), self._find(b))
+        return self.mean(a) < self.mean(b) if found is None else found.mean() < 0.0
 
     def stale(self) -> tuple[int, ...]:
         """Programs that are new, or whose own or ancestor's trial arrived, since the last call; in order of change."""
@@ -265,6 +270,19 @@ class Estimates:
             node.moments = node.estimate = None
             self._states.pop(node.id, None)
             stack.extend(node.children)
+
+    def _difference(self, first: _Program, second: _Program) -> Mixture | None:
+        """Posterior of the difference of two programs; None if they have no ancestor in common."""
+        down_first, down_second, common = _paths(first, second)
+        if common is None:
+            return None
+        ancestor = self._state(common)
+        start = cloned(ancestor)
+        if not down_second:
+            return against(self._descend(start, down_first), 1.0)
+        if down_first:
+            start = swapped(self._descend(start, down_first).state(), ancestor)
+        return against(self._descend(start, down_second), -1.0)
 
     def _moments(self, program: int) -> tuple[float, float]:
         entry = self._find(program)

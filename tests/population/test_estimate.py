@@ -250,3 +250,10 @@ def test_grids_are_grids() -> None:
     assert sorted(SCALES) == list(SCALES)
     assert KEPT.min() == 0.0
     assert KEPT.max() < 1.0
+
+
+def test_whether_one_is_better_is_the_sign_of_the_difference() -> None:
+    estimates, _ = family(children=20)
+    for a in range(23):
+        for b in range(23):
+            assert estimates.is_better(a, b) == (estimates.difference(a, b).mean < 0.0)
