@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from statistics import fmean
 
 from evaluator.records import Rung
@@ -190,7 +189,7 @@ class State:
     def island_elites(self) -> list[list[int]]:
         """The elites of each island, best first; looked up anew only after what can change them."""
         if self._elites is None:
-            mean = cache(self.mean)
+            mean = self.estimates["proxy"].mean
             self._elites = [island.archive.elites(mean) for island in self.islands]
         return self._elites
 
@@ -199,7 +198,7 @@ class State:
         by_island = self.island_elites()
         if self._ranked is None or self._ranked[0] is not by_island:
             found = {elite for elites in by_island for elite in elites}
-            mean = cache(self.mean)
+            mean = self.estimates["proxy"].mean
             self._ranked = by_island, sorted(found, key=lambda id: (mean(id), id))
         return self._ranked[1]
 

@@ -136,8 +136,8 @@ class Archive:
 
     def elites(self, mean: Mean) -> list[int]:
         """The best program of every cell by today's means, best first."""
-        best = (min(members, key=lambda id: (mean(id), id)) for members in self._cells.values())
-        return sorted(best, key=lambda id: (mean(id), id))
+        best = [min((mean(id), id) for id in members) for members in self._cells.values()]
+        return [id for _, id in sorted(best)]
 
     def ranked(self, mean: Mean) -> list[int]:
         """All programs by today's means, best first."""

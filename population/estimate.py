@@ -167,6 +167,9 @@ class Estimates:
         Raises:
             ValueError: As `estimate`.
         """
+        entry = self._programs.get(program)
+        if entry is not None and entry.moments is not None:  # asked for all members of all archives: be quick
+            return entry.moments[0]
         return self._moments(program)[0]
 
     def sd(self, program: int) -> float:
