@@ -341,13 +341,8 @@ class State:
         asked = next(asked for asked in self.asked.values() if asked.last.id == row.call)
         asked.replies[row.call] = row
         call = asked.last
-        counted = row.prompt_tokens + row.completion_tokens
-        if row.outcome == Reply.FAILED:
-            counted, usd = 0, 0.0
-        else:
-            usd = row.usd if row.usd is not None else (call.most_usd or 0.0)
-            counted = counted or call.most_tokens  # what may have been paid counts as paid
-        self.tokens += counted - call.most_tokens
+        tokens, usd = _settled(call, row)
+        self.tokens += tokens - call.most_tokens
         self.usd += usd - (call.most_usd or 0.0)
 
     def _conclude(self, row: EventRow) -> None:
@@ -357,7 +352,7 @@ class State:
         asked = self.asked.pop(int(row.data["attempt"]), None)
         if asked is None:
             return
-        usd = sum(reply.usd or 0.0 for reply in asked.replies.values())
+        usd = sum(_settled(each, asked.replies[each.id])[1] for each in asked.calls if each.id in asked.replies)
         call = asked.last
         pull = Pull((call.operator, call.model), call.island, 0.0, usd, 0)
         if row.data["result"] == "birth":
@@ -390,3 +385,11 @@ class State:
                 self.islands[to].archive.add(program, self.programs[program].measures, self.mean)
         elif row.kind == "best":
             self.best = (int(row.data["best"]), int(row.data["best_seed"]), str(row.data["rung"]))
+
+
+def _settled(call: CallRow, reply: ReplyRow) -> tuple[int, float]:
+    """Tokens and US dollars that a call has cost: what may have been paid counts as paid."""
+    if reply.outcome == Reply.FAILED:
+        return 0, 0.0
+    tokens = reply.prompt_tokens + reply.completion_tokens or call.most_tokens
+    return tokens, reply.usd if reply.usd is not None else (call.most_usd or 0.0)

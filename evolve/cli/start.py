@@ -112,9 +112,10 @@ def command(
 
     The first Ctrl-C lets the running trials finish, a second one stops at once; `evolve resume` goes on either way.
     """
-    from evolve.budget import Budget
+    from evolve.budget import Budget, Spent
     from evolve.config import Config
     from evolve.genomes import from_paths, shipped
+    from evolve.money import affordable
     from evolve.run import new_run
     from evolve.session import create
 
@@ -147,6 +148,11 @@ def command(
         answer_tokens=answer_tokens,
         prices=known,
     )
+    if models and not affordable(config, Spent(0.0, 0, 0), budget):
+        raise click.UsageError(
+            "--budget-usd or --budget-tokens: not one call fits, since each is reserved at its most, a long prompt and "
+            f"{answer_tokens} tokens of answer; raise the budget or lower --answer-tokens"
+        )
     run = new_run(folder)
     with run.lock():
         create(run, config, seeds, budget, jobs)

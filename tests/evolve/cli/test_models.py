@@ -84,3 +84,11 @@ def test_an_unknown_price_with_a_limit_on_money_is_told(tmp_path):
     done = CliRunner().invoke(main, args)
     assert done.exit_code == 2
     assert "--price openai/no-such-model=READ,WRITE" in " ".join(done.output.split())
+
+
+def test_a_budget_in_which_no_call_fits_is_told(tmp_path):
+    args = ["start", "--run", str(tmp_path / "run"), "--model", "openai/x", "--budget-tokens", "5000"]
+    done = CliRunner().invoke(main, args)
+    assert done.exit_code == 2
+    assert "not one call fits" in " ".join(done.output.split())
+    assert not (tmp_path / "run").exists()
