@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evolve.config import Config
 from evolve.replies.statement import DEPTHS
 from evolve.views.progress import ArmProgress, ClassProgress, Gain, IslandProgress, OperatorProgress, Progress, Standing
-from population.queries import ArmTally, ClassTally, IslandLeader, OperatorTally, Summary
+from population.queries import ArmTally, ClassTally, IslandLeader, OperatorTally, Summary, by_class, by_operator
 from population.store import Store
 
 SEARCHED = ("smoke", "proxy", "confirm")
@@ -22,7 +22,8 @@ def overview(store: Store) -> Progress:
     summary = store.summary()
     best, best_seed = standings(store)
     leaders = {each.island: each for each in store.leaders(config.islands)}
-    tallies = {each.operator: each for each in store.tallies("proxy")}
+    changes = store.changes("proxy")
+    tallies = {each.operator: each for each in by_operator(changes)}
     outcomes = searched(summary)
     return Progress(
         elapsed=summary.elapsed,
@@ -35,13 +36,17 @@ def overview(store: Store) -> Progress:
         best_seed=best_seed,
         gain=_gain(store),
         arms=tuple(_arm(each) for each in store.arms("proxy")),
-        classes=classes(store),
+        classes=_classes(by_class(changes)),
     )
 
 
 def classes(store: Store) -> tuple[ClassProgress, ...]:
     """What changes of each class have come to, shallow ones first."""
-    return tuple(ClassProgress(*each) for each in sorted(store.classes("proxy"), key=_by_depth))
+    return _classes(store.classes("proxy"))
+
+
+def _classes(tallies: Iterable[ClassTally]) -> tuple[ClassProgress, ...]:
+    return tuple(ClassProgress(*each) for each in sorted(tallies, key=_by_depth))
 
 
 def searched(summary: Summary) -> Counter[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -107,6 +107,28 @@ class IslandLeader(NamedTuple):
     island: int
     members: int
     leader: EstimateRow
+
+
+class ChangeTally(NamedTuple):
+    """What one operator's changes of one class have come to.
+
+    Attributes:
+        operator: Name of the operator.
+        depth: Class of change, see `ProgramRow.depth`.
+        provenance: Where the ideas are from.
+        births: Programs.
+        failed: Those that failed a trial.
+        improved: Those that did not, estimated better than their main parent.
+        gain: Sum of all improvements, nats/token.
+    """
+
+    operator: str
+    depth: str
+    provenance: str
+    births: int
+    failed: int
+    improved: int
+    gain: float
 
 
 class ClassTally(NamedTuple):
@@ -241,17 +263,6 @@ BEST = f"""
         AND (NOT :seeds_only OR (SELECT operator FROM programs WHERE id = e.program) = 'seed')
     ORDER BY e.mean, e.program LIMIT :k"""
 
-TALLIES = f"""
-    SELECT p.operator, count(*), count(f.program),
-        coalesce(sum(e.n > 0 AND f.program IS NULL AND e.mean < m.mean), 0)
-    FROM programs p
-    LEFT JOIN (SELECT DISTINCT program FROM trials INDEXED BY trials_failed WHERE {FAILED}) f
-        ON f.program = p.id
-    LEFT JOIN estimates e ON e.rung = :rung AND e.program = p.id
-    LEFT JOIN parents a ON a.program = p.id AND a.position = 0
-    LEFT JOIN estimates m ON m.rung = :rung AND m.program = a.parent AND m.n > 0
-    WHERE p.birth IS NOT NULL GROUP BY p.operator"""
-
 _GAINS = """
     programs p
     LEFT JOIN estimates e ON e.rung = :rung AND e.program = p.id AND e.n > 0
@@ -259,10 +270,13 @@ _GAINS = """
     LEFT JOIN estimates m ON m.rung = :rung AND m.program = a.parent AND m.n > 0"""
 """Programs `p` with their estimate `e` and their main parent's, `m`."""
 
-CLASSES = f"""
-    SELECT p.depth, p.provenance, count(*), coalesce(sum(e.mean < m.mean), 0),
-        coalesce(sum(max(m.mean - e.mean, 0.0)), 0.0)
-    FROM {_GAINS} WHERE p.birth IS NOT NULL AND p.depth <> '' GROUP BY p.depth, p.provenance"""
+CHANGES = f"""
+    SELECT p.operator, p.depth, p.provenance, count(*), count(f.program),
+        coalesce(sum(f.program IS NULL AND e.mean < m.mean), 0), coalesce(sum(max(m.mean - e.mean, 0.0)), 0.0)
+    FROM {_GAINS}
+    LEFT JOIN (SELECT DISTINCT program FROM trials INDEXED BY trials_failed WHERE {FAILED}) f
+        ON f.program = p.id
+    WHERE p.birth IS NOT NULL GROUP BY p.operator, p.depth, p.provenance"""
 
 ARMS = f"""
     WITH paid AS (
@@ -316,3 +330,24 @@ LAST_ROWS = """
                coalesce((SELECT seq FROM calls ORDER BY id DESC LIMIT 1), 0),
                coalesce((SELECT max(seq) FROM replies), 0)),
            coalesce((SELECT max(id) FROM trials), 0), coalesce((SELECT max(id) FROM events), 0)"""
+
+
+def by_operator(changes: Iterable[ChangeTally]) -> list[OperatorTally]:
+    """What each operator has done; operators by name."""
+    found: dict[str, OperatorTally] = {}
+    for each in changes:
+        was = found.get(each.operator, OperatorTally(each.operator, 0, 0, 0))
+        sums = (was.births + each.births, was.failed + each.failed, was.improved + each.improved)
+        found[each.operator] = OperatorTally(each.operator, *sums)
+    return [found[name] for name in sorted(found)]
+
+
+def by_class(changes: Iterable[ChangeTally]) -> list[ClassTally]:
+    """What changes of each class have come to; programs without a class left out."""
+    found: dict[tuple[str, str], ClassTally] = {}
+    for each in changes:
+        if each.depth:
+            was = found.get(each[1:3], ClassTally(each.depth, each.provenance, 0, 0, 0.0))
+            sums = (was.births + each.births, was.improved + each.improved, was.gain + each.gain)
+            found[each[1:3]] = ClassTally(each.depth, each.provenance, *sums)
+    return [found[name] for name in sorted(found)]

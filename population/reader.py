@@ -13,7 +13,7 @@ from typing import Any
 from population import codec, queries
 from population.database import Connection
 from population.errors import StoreError, UnknownProgramError
-from population.queries import ArmTally, ClassTally, IslandLeader, LastRows, Listed, OperatorTally, Summary
+from population.queries import ArmTally, ChangeTally, ClassTally, IslandLeader, LastRows, Listed, OperatorTally, Summary
 from population.rows import CallRow, EstimateRow, EventRow, ProgramRow, ReplyRow, TrialRow
 
 _SELECT_PROGRAM = (
@@ -174,13 +174,17 @@ class Reader:
             for row in self._connection.rows(queries.BEST, {"rung": rung, "k": k, "seeds_only": seeds_only})
         ]
 
+    def changes(self, rung: str = "proxy") -> list[ChangeTally]:
+        """What each operator's changes of each class have come to, judged by the estimates on a rung."""
+        return [ChangeTally._make(row) for row in self._connection.rows(queries.CHANGES, {"rung": rung})]
+
     def tallies(self, rung: str = "proxy") -> list[OperatorTally]:
         """What each operator has done, judged by the estimates on a rung; operators by name."""
-        return [OperatorTally._make(row) for row in self._connection.rows(queries.TALLIES, {"rung": rung})]
+        return queries.by_operator(self.changes(rung))
 
     def classes(self, rung: str = "proxy") -> list[ClassTally]:
         """What changes of each class have come to, judged by the estimates on a rung."""
-        return [ClassTally._make(row) for row in self._connection.rows(queries.CLASSES, {"rung": rung})]
+        return queries.by_class(self.changes(rung))
 
     def arms(self, rung: str = "proxy") -> list[ArmTally]:
         """What asking each model by each operator has come to, judged by the estimates on a rung."""
