@@ -350,7 +350,10 @@ class Engine:
 
         Raises:
             EngineError: There is nothing to go on from.
+            ReplayError: The recorded run went on.
         """
+        if self._order is not None and not (self._order.ended or self._interrupts):
+            raise ReplayError(DEPARTS)
         self._ledger.note_best(final=True)
         self._ledger.flush(final=True)
         self._look(0.0)

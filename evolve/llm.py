@@ -112,8 +112,11 @@ class LanguageModels:
         """
         answers = []
         try:
-            while self.prices is not None and self._connection.poll(0):
-                answers.append(self._connection.recv())
+            while self._connection.poll(0):
+                if self._prices is None:  # what it says first, once litellm is imported
+                    self._prices = dict(self.prices)
+                else:
+                    answers.append(self._connection.recv())
         except (EOFError, OSError) as error:
             raise ModelsError(
                 "the process that asks language models died; what it was asked counts as paid. `evolve resume` goes on"
