@@ -20,6 +20,7 @@ from typing import NoReturn
 import torch
 from torch import Tensor, nn
 
+from evaluator.behaviour import trace
 from evaluator.check import Rejected
 from evaluator.contract import Info, Recipe, Watch, call_recipe, is_out_of_memory
 from evaluator.layout import Buffers, flat_bytes, map_shared, views
@@ -81,7 +82,7 @@ def _serve(spec: CandidateSpec, memory_fd: int, control: socket.socket) -> None:
         parameter.data = home
     watch = Watch(model)
     recipe = call_recipe(_load(spec.source), model, spec.train_steps, spec.info, watch)
-    worker = _Worker(model, recipe, watch, buffers)
+    worker = _Worker(spec, model, recipe, watch, buffers)
     control.send(REPLY.pack(Order.READY, 0, worker.hooks()))
     while True:
         order = control.recv(ORDER.size)
@@ -107,7 +108,8 @@ def _load(source: str) -> Callable[..., object]:
 class _Worker:
     """A recipe's answer, carried out order by order."""
 
-    def __init__(self, model: nn.Module, recipe: Recipe, watch: Watch, buffers: Buffers) -> None:
+    def __init__(self, spec: CandidateSpec, model: nn.Module, recipe: Recipe, watch: Watch, buffers: Buffers) -> None:
+        self._spec = spec
         self._parameters = list(model.parameters())
         self._gradients = views(model, buffers.gradients)
         self._recipe = recipe
@@ -142,6 +144,8 @@ class _Worker:
                 self._watch.check("eval_weights")
             case Order.MEASURE:
                 return float(self._state_bytes())
+            case Order.TRACE:
+                return self._trace(step)
             case Order.PROTECTED | Order.READY:
                 raise AssertionError(f"{order.name} is a reply, never an order")
         return 0.0
@@ -173,6 +177,18 @@ class _Worker:
         self._context = context
         context.__enter__()
         self._watch.check("eval_weights")
+
+    def _trace(self, steps: int) -> float:
+        """Digest of a longer schedule, or 0 if it cannot be told without training."""
+        spec = self._spec
+        torch.manual_seed(spec.rng_seed)
+        model = spec.shape.build()
+        info = Info(spec.info.tokens_per_step, steps)
+        recipe = call_recipe(_load(spec.source), model, steps, info, Watch(model))
+        try:
+            return trace(recipe.optimizers, recipe.set_hparams, steps)
+        except Exception:  # noqa: BLE001 - the genome's own code, which may ask for gradients that are not there
+            return 0.0
 
     def _state_bytes(self) -> int:
         """Bytes of all tensors alive that are neither parameters nor gradients, each storage once.

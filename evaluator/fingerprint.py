@@ -21,7 +21,7 @@ _LENGTH = 16
 def fingerprint(task: Task, rung: Rung) -> str:
     """Identity of everything that determines a trial's value, given genome and rng_seed.
 
-    Covers the task's name and sizes, its text and splits, all fields of the rung except its limits, this
+    Covers the task's name and sizes, its text and splits, all fields of the rung that can move it, this
     package's version, torch's version, device and numerics. A finished or diverged trial, a crash or a
     rejection may be reused wherever this is equal; a time-out or a memory failure only where
     `limits_fingerprint` is equal too.
@@ -30,7 +30,7 @@ def fingerprint(task: Task, rung: Rung) -> str:
         16 hex digits.
     """
     rung_fields = asdict(rung)
-    del rung_fields["limits"]
+    del rung_fields["limits"], rung_fields["traced_steps"]  # neither moves a value
     return _digest(
         {
             "task": task.name,

@@ -100,7 +100,9 @@ class TrainingLoop:
                 "at the end; the learning rate may be too high or the update may have the wrong sign"
             )
         if self._measures is not None:
-            progress.measures.update(self._measures.result(state_bytes, self._parameters, self._private))
+            later = self._rung.traced_steps
+            trace = self._link.order(Order.TRACE, later) if later else 0.0
+            progress.measures.update(self._measures.result(state_bytes, trace, self._parameters, self._private))
 
     def _validate(self, step: int, hooks: Hooks, progress: Progress) -> None:
         """Score a private copy of the weights, so that nothing a candidate does meanwhile counts."""

@@ -9,6 +9,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from evaluator.behaviour import encoded, sketch
+from evaluator.layout import views
+
 
 def effective_rank(update: Tensor) -> float:
     """Normalized effective rank of a matrix: exp(entropy of its normalized singular values) / min(m, n).
@@ -53,6 +56,7 @@ class Measures:
     """
 
     def __init__(self, model: nn.Module) -> None:
+        self._model = model
         self._parameters = sum(parameter.numel() for parameter in model.parameters())
         self._hidden = [
             parameter.data
@@ -76,16 +80,22 @@ class Measures:
             pairs = zip(self._hidden, self._before, strict=True)
             self._ranks += [effective_rank(after - before) for after, before in pairs]
 
-    def result(self, state_bytes: float, weights: Tensor, eval_weights: Tensor) -> dict[str, float | str]:
+    def result(self, state_bytes: float, trace: float, weights: Tensor, eval_weights: Tensor) -> dict[str, float | str]:
         """The measures of the trial.
 
         Args:
             state_bytes: What the candidate counted.
-            weights: All parameters after the last step.
+            trace: Digest of its schedule, or 0 if the first steps say nothing of the later ones.
+            weights: All parameters after the last step, flat.
             eval_weights: The same under `eval_weights`.
         """
-        return {
+        found: dict[str, float | str] = {
             "state_bytes_per_parameter": state_bytes / self._parameters,
             "effective_rank": sum(self._ranks) / len(self._ranks),
             "trajectory": trajectory((weights, eval_weights)),
         }
+        if trace:
+            numbers = [sketch(views(self._model, flat)) for flat in (weights, eval_weights)]
+            told = numbers[0] if numbers[0] == numbers[1] else [*numbers[0], *numbers[1]]
+            found |= {"trace": f"{int(trace):012x}", "sketch": encoded(told)}
+        return found

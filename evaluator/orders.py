@@ -12,7 +12,7 @@ from enum import IntEnum, IntFlag
 ORDER = struct.Struct("<II")
 """Trainer to candidate: (`Order`, step)."""
 REPLY = struct.Struct("<IId")
-"""Candidate to trainer: (`Order`, step, a number: the `Hooks` bits for READY, bytes for MEASURE, else 0)."""
+"""Candidate to trainer: (`Order`, step, a number: `Hooks` for READY, bytes for MEASURE, a digest for TRACE, else 0)."""
 
 
 class Order(IntEnum):
@@ -29,6 +29,8 @@ class Order(IntEnum):
     """`after_backward`, `set_hparams`, every `optimizer.step()`, `after_step`, gradients to None."""
     MEASURE = 6
     """Count the bytes of the tensors that are alive."""
+    TRACE = 7
+    """Call `recipe` anew for a schedule of so many steps, and tell what `set_hparams` sets over all of it."""
 
 
 class Hooks(IntFlag):

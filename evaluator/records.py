@@ -59,6 +59,7 @@ class Rung:
         rng_seeds: How many rng_seeds are planned by whoever enters this rung.
         split: Which held-out text scores it: "validation", or "test" (promotion alone).
         limits: What the candidate may use.
+        traced_steps: Steps of a longer schedule, looked at in the end to tell the genome's behaviour; 0 for none.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Rung:
     rng_seeds: int
     split: str
     limits: Limits
+    traced_steps: int = 0
 
     def seeds(self) -> tuple[int, ...]:
         """The planned rng_seeds, in order."""
@@ -108,8 +110,9 @@ class Trial:
         wall_seconds: Wall-clock time.
         curve: (step, held-out loss) pairs.
         measures: Behaviour measured on the smoke rung: `state_bytes_per_parameter`, `effective_rank`
-            (mean normalized effective rank of the hidden matrices' updates, in (0, 1]), and `trajectory`
-            (a digest of all parameters after the last step, under the evaluation weights too).
+            (mean normalized effective rank of the hidden matrices' updates, in (0, 1]), `trajectory` (a digest of all
+            parameters after the last step, under the evaluation weights too), and `sketch` and `trace` (see
+            `evaluator.behaviour`; absent where the first steps say nothing of the later ones).
     """
 
     digest: str

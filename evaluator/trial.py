@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
+from dataclasses import replace
 
 from torch import nn
 
@@ -16,6 +17,7 @@ from evaluator.loop import DivergedError, Progress, TrainingLoop
 from evaluator.nursery import Ended
 from evaluator.orders import ExitCode
 from evaluator.records import Limits, Outcome, Trial, TrialRequest
+from evaluator.step_conditions import has_step_conditions
 from evaluator.tasks.base import Task, Training
 from evaluator.wire import Channel
 
@@ -34,6 +36,8 @@ def run_trial(
         evaluator.wire.ClosedError: The nursery is gone: the slot has to be restarted.
     """
     rung = request.rung
+    if rung.traced_steps and has_step_conditions(request.source, rung.train_steps):
+        rung = replace(rung, traced_steps=0)  # what comes later cannot be told from these steps
     started, cpu_started = time.monotonic(), time.process_time()
     spec = CandidateSpec(
         request.source,

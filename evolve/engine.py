@@ -19,7 +19,7 @@ from types import FrameType
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
 from evolve.ask import next_ask
 from evolve.asker import Asker
-from evolve.birth import attempt_rows
+from evolve.birth import attempt_rows, entered
 from evolve.budget import Budget, Spent
 from evolve.config import Config
 from evolve.convert import trial_row
@@ -28,13 +28,14 @@ from evolve.genomes import NamedGenome
 from evolve.hands import Runner, Worker
 from evolve.inbox import Inbox
 from evolve.ledger import Ledger
+from evolve.recognition import recognised
 from evolve.recorded import DEPARTS, Order, ReplayError, reply_key, trial_key, variation_key
 from evolve.report import progress
 from evolve.state import MOST_LOST, Planned, Row, State
 from evolve.talks import Talks
 from evolve.variation import Variation, Varied
 from evolve.views.live import ProgressView
-from population.rows import ProgramRow, ReplyRow
+from population.rows import ReplyRow
 from population.store import Store
 
 WAIT_SECONDS = 0.2
@@ -118,10 +119,7 @@ class Engine:
         """Write the seed programs of a run that has none yet."""
         if self.state.programs:
             return
-        rows = [
-            ProgramRow(i, genome.digest, genome.source, "seed", 0, None, name=genome.name, seq=i)
-            for i, genome in enumerate(genomes, 1)
-        ]
+        rows = [entered(genome, "seed", i) for i, genome in enumerate(genomes, 1)]
         self._ledger.write(rows)
 
     def run(self) -> None:
@@ -307,7 +305,8 @@ class Engine:
     def _on_trial(self, ticket: int, trial: Trial) -> None:
         plan = self._in_flight.pop(ticket)
         row = trial_row(trial, id=self.state.last_trial + 1, program=plan.program, elapsed=self._elapsed())
-        self._ledger.write([row])
+        same = recognised(self.state, row)
+        self._ledger.write([row, same] if same is not None else [row])
         if trial.outcome is not Outcome.FINISHED:
             self.message = f"#{plan.program} {plan.rung}: {trial.outcome}: {trial.reason}"
         self._ledger.note_best()
@@ -334,10 +333,10 @@ class Engine:
             return row is not None
         for path, genome in self._inbox.waiting():
             self._moment = self._elapsed()
-            known = self.state.digests.get(genome.digest)
+            known = self.state.known_as(genome.digest, genome.form)
             if known is None:
                 id = len(self.state.programs) + 1
-                self._ledger.write([ProgramRow(id, genome.digest, genome.source, "add", 0, None, name=genome.name)])
+                self._ledger.write([entered(genome, "add", id)])
                 self.message = f"#{id} added: {genome.name}"
             else:
                 self.message = f"{genome.name} is program {known} already"

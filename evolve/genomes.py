@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluator.check import Rejected, check
+from population.form import form
 from population.genome import GenomeError, digest
 
 
@@ -20,11 +21,13 @@ class NamedGenome:
         name: File stem.
         source: Its text.
         digest: Its identity.
+        form: What it is but for its names; "" in runs of older versions.
     """
 
     name: str
     source: str
     digest: str
+    form: str = ""
 
     @property
     def summary(self) -> str:
@@ -92,4 +95,4 @@ def read(path: Path) -> NamedGenome:
 
 
 def _named(name: str, source: str) -> NamedGenome:
-    return NamedGenome(name, source, digest(source))
+    return NamedGenome(name, source, digest(source), form(source))

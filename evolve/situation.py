@@ -94,6 +94,8 @@ class Situations:
         if known.failed:
             failure = self._error(child).partition("\n")[0]
             return Attempt(child, parent, row.operator, row.note, failure=failure)
+        if known.same_as is not None:
+            return Attempt(child, parent, row.operator, row.note, same_as=known.same_as)
         at = self._gain(state, parent, child)
         return Attempt(child, parent, row.operator, row.note, at.mean, at.low, at.high)
 
@@ -119,7 +121,7 @@ class Situations:
 
 def _tells(state: State, id: int) -> bool:
     known = state.programs[id]
-    return bool(known.failed) or known.improved is not None
+    return bool(known.failed) or known.improved is not None or known.same_as is not None
 
 
 def _responses(state: State, parent: int) -> dict[str, tuple[tuple[float, float], ...]]:

@@ -15,6 +15,7 @@ from evaluator.records import Rung
 from evolve.bandit import MEMORY, Pull
 from evolve.config import Config
 from evolve.conversation import Asked
+from evolve.novelty import SAME, Behaviours
 from evolve.operators import ASKING
 from evolve.operators.base import Tried
 from evolve.questions import Reply
@@ -65,8 +66,8 @@ class Known:
         planned: Number of rng_seeds planned so far, by rung.
         values: Value by rung and rng_seed, of finished trials.
         improved: Whether it was estimated better than its main parent when it entered; None before that.
-        echo: Whether its first proxy values are its main parent's to the last bit, though nobody meant that: the change
-            does nothing there, so it lives nowhere.
+        same_as: The program whose behaviour it has, though nobody meant that, or None: its first proxy values are its
+            main parent's to the last bit, or the smoke rung showed it (`evolve.recognition`). So it lives nowhere.
     """
 
     id: int
@@ -81,7 +82,7 @@ class Known:
     planned: dict[str, int] = field(default_factory=dict)
     values: dict[tuple[str, int], float] = field(default_factory=dict)
     improved: bool | None = None
-    echo: bool = False
+    same_as: int | None = None
 
     def finished(self, rung: str) -> int:
         """Finished trials on a rung."""
@@ -99,6 +100,8 @@ class State:
     Attributes:
         programs: What is remembered of each program.
         digests: Program id by digest.
+        forms: Program id by form; of programs of one form, the first.
+        behaviours: Who behaved how on the smoke rung.
         queue: Trials to run next, in order.
         islands: The islands.
         estimates: Estimates by rung name (proxy and confirm).
@@ -132,6 +135,8 @@ class State:
         self.programs: dict[int, Known] = {}
         self._seeds: list[int] = []
         self.digests: dict[str, int] = {}
+        self.forms: dict[str, int] = {}
+        self.behaviours = Behaviours()
         self.queue: deque[Planned] = deque()
         self._elites: list[list[int]] | None = None
         self._ranked: tuple[list[list[int]], list[int]] | None = None
@@ -182,6 +187,10 @@ class State:
             case ReplyRow():
                 self._on_reply(row)
 
+    def known_as(self, digest: str, form: str) -> int | None:
+        """The program that has this genome already, names aside; None for a new one."""
+        return self.digests.get(digest) or self.forms.get(form)
+
     def mean(self, program: int) -> float:
         """Posterior mean on the proxy rung: what archives rank by."""
         return self.estimates["proxy"].mean(program)
@@ -218,6 +227,8 @@ class State:
         if row.operator == "seed":
             self._seeds.append(row.id)
         self.digests[row.digest] = row.id
+        if row.form:
+            self.forms.setdefault(row.form, row.id)
         for estimates in self.estimates.values():
             estimates.add_program(row.id, parent, row.operator)
         if parent is not None:
@@ -260,7 +271,8 @@ class State:
             return
         known.values[(row.rung, row.rng_seed)] = row.value
         if row.rung == "smoke":
-            known.measures = row.measures
+            known.measures = {name: each for name, each in row.measures.items() if not isinstance(each, str)}
+            self.behaviours.add(row.program, row.measures)
             self._plan(row.program, "proxy", FIRST_CHILD_TRIALS if known.parent is not None else FIRST_SEED_TRIALS)
             return
         self.estimates[row.rung].add_trial(row.program, row.rng_seed, row.value)
@@ -297,13 +309,14 @@ class State:
             gains = self._gains(known)
             self.tried.extend(Tried(move, fmean(gains) if gains else None) for move in known.moves)
             same = bool(gains) and not any(gains)
-            known.echo = same and known.operator != "prune"  # there it is the purpose: the child is the simpler one
+            if same and known.operator != "prune":  # there it is the purpose: the child is the simpler one
+                known.same_as = known.parent
             known.improved = not same and self.estimates["proxy"].is_better(known.id, known.parent)
             if known.improved and known.operator in self.operators:
                 self.operators[known.operator]["improved"] += 1
             if known.id in self._unpaid:
                 self._credit(known, max(0.0, self.mean(known.parent) - self.mean(known.id)))
-        if known.echo:
+        if known.same_as is not None:
             return  # it would take its parent's place and be nothing new
         homes = self.islands if known.parent is None else [self.islands[known.island]]
         for island in homes:
@@ -383,8 +396,18 @@ class State:
             self._elites = None
             for program, _, to in row.data["moves"]:
                 self.islands[to].archive.add(program, self.programs[program].measures, self.mean)
+        elif row.kind == SAME:
+            self._on_same(self.programs[int(row.data["program"])], int(row.data["as"]))
         elif row.kind == "best":
             self.best = (int(row.data["best"]), int(row.data["best_seed"]), str(row.data["rung"]))
+
+    def _on_same(self, known: Known, other: int) -> None:
+        """It behaves as another program: nothing more is paid for it."""
+        known.same_as = other
+        known.planned.pop("proxy", None)
+        for plan in [plan for plan in self.queue if plan.program == known.id]:
+            self.queue.remove(plan)
+        self._credit(known, 0.0)
 
 
 def _settled(call: CallRow, reply: ReplyRow) -> tuple[int, float]:

@@ -47,12 +47,14 @@ class Varied:
     Attributes:
         child: The child, or None.
         digest: Identity of the child's genome, or "".
+        form: What it is but for its names, or "".
         reason: Why there is no child, or "".
         seconds: CPU time of the operator's own work.
     """
 
     child: Child | None
     digest: str = ""
+    form: str = ""
     reason: str = ""
     seconds: float = 0.0
 
@@ -60,17 +62,18 @@ class Varied:
 def vary(run_rng_seed: int, variation: Variation) -> Varied:
     """Apply an operator; a pure function of its arguments (the seconds aside)."""
     from evolve.replies.errors import UnusableReplyError
+    from population.form import form
     from population.genome import GenomeError, digest
 
     start = time.process_time()
     try:
         child = _child(run_rng_seed, variation)
-        identity = digest(child.source)
+        identity, shape = digest(child.source), form(child.source)
     except (NoVariationError, UnusableReplyError) as error:
         return Varied(None, reason=str(error), seconds=time.process_time() - start)
     except GenomeError as error:
         return Varied(None, reason=f"the child is no genome: {error}", seconds=time.process_time() - start)
-    return Varied(child, digest=identity, seconds=time.process_time() - start)
+    return Varied(child, digest=identity, form=shape, seconds=time.process_time() - start)
 
 
 def _child(run_rng_seed: int, variation: Variation) -> Child:

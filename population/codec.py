@@ -17,7 +17,7 @@ Columns = tuple[Any, ...]
 
 PROGRAM_COLUMNS = (
     "id, seq, elapsed, digest, name, operator, island, birth, component, note, moves, hypothesis, depth, "
-    "provenance, attempt"
+    "provenance, attempt, form"
 )
 TRIAL_COLUMNS = (
     "id, seq, elapsed, program, rung, rng_seed, fingerprint, outcome, value, reason, stderr, cpu_seconds, "
@@ -55,13 +55,13 @@ def program_columns(row: ProgramRow) -> Columns:
     """`PROGRAM_COLUMNS` of a program; text and parents have tables of their own."""
     moves = to_json([[move.component, move.old, move.new] for move in row.moves])
     fixed = (row.id, row.seq, row.elapsed, row.digest, row.name, row.operator, row.island, row.birth)
-    return (*fixed, row.component, row.note, moves, row.hypothesis, row.depth, row.provenance, row.attempt)
+    return (*fixed, row.component, row.note, moves, row.hypothesis, row.depth, row.provenance, row.attempt, row.form)
 
 
 def program_row(columns: Columns, text: bytes, parents: str | None) -> ProgramRow:
     """A program from `PROGRAM_COLUMNS`, its packed text, and its parents' ids joined by commas."""
     id_, seq, elapsed, digest, name, operator, island, birth, component, note, moves, *words = columns
-    hypothesis, depth, provenance, attempt = words
+    hypothesis, depth, provenance, attempt, form = words
     return ProgramRow(
         id=id_,
         digest=digest,
@@ -80,6 +80,7 @@ def program_row(columns: Columns, text: bytes, parents: str | None) -> ProgramRo
         depth=depth,
         provenance=provenance,
         attempt=attempt,
+        form=form,
     )
 
 

@@ -79,8 +79,13 @@ def digest(source: str) -> str:
     Raises:
         GenomeError: As `parse`.
     """
+    return tree_digest(parse(source))
+
+
+def tree_digest(tree: ast.Module) -> str:
+    """Digest of the canonical form of a tree."""
     form: list[str] = []
-    _write(parse(source), form)
+    _write(tree, form)
     return hashlib.sha256("".join(form).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARACTERS]
 
 

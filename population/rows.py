@@ -45,6 +45,7 @@ class ProgramRow:
         provenance: Where the idea is from: invented, adapted, imported; "" likewise.
         attempt: Running number of the attempt that made it; None for seed and added programs.
         name: File stem for seed and added programs, else "".
+        form: Digest of the genome but for its names (`population.form`), or "".
         elapsed: Running time of the run when it was written, in seconds.
         seq: Place in the one order of all rows of the run, from 1.
     """
@@ -66,6 +67,7 @@ class ProgramRow:
     depth: str = ""
     provenance: str = ""
     attempt: int | None = None
+    form: str = ""
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,12 @@ def _calls(db: Database) -> None:
     _make_append_only(db, CALLS)
 
 
+@migrations(name="0003_forms")
+def _forms(db: Database) -> None:
+    """What a genome is but for its names: programs that were born before this have none."""
+    db.execute("ALTER TABLE programs ADD COLUMN form TEXT NOT NULL DEFAULT ''")
+
+
 def known_versions() -> list[str]:
     """Names of the migrations this version knows, oldest first."""
     return [migration.name for migration in migrations._migrations]

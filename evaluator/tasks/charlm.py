@@ -114,7 +114,7 @@ class CharLM:
     def _rungs(self) -> tuple[Rung, ...]:
         steps = self.proxy_steps
         return (
-            Rung("smoke", _SMOKE_STEPS, _SMOKE_STEPS, 0, 1, "validation", Limits(5.0, 120.0)),
+            Rung("smoke", _SMOKE_STEPS, _SMOKE_STEPS, 0, 1, "validation", Limits(5.0, 120.0), traced_steps=steps),
             Rung("proxy", steps, steps, 0, 2, "validation", Limits(15.0, 600.0)),
             Rung("confirm", 3 * steps, steps, 1000, 4, "validation", Limits(45.0, 1800.0)),
             self._full("validation", first_rng_seed=2000),

@@ -134,6 +134,8 @@ def tried_lines(attempts: Sequence[Attempt]) -> list[str]:
 
 def _tried(attempt: Attempt) -> str:
     told = f"- #{attempt.program} from #{attempt.parent}, {attempt.operator}: {one_line(attempt.change)}: "
+    if attempt.same_as is not None:
+        return told + f"nothing new, it trains just as #{attempt.same_as} does"
     if attempt.gain is None:
         return told + f"failed ({one_line(attempt.failure, 160)})"
     word = "better" if attempt.low > 0 else "worse" if attempt.high < 0 else "not told apart"

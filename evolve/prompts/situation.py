@@ -43,6 +43,7 @@ class Attempt:
         gain: Parent's estimate minus the child's, nats/token, positive is better; None if the child failed.
         low, high: 95 % interval of the gain.
         failure: Outcome and reason if it failed, else "".
+        same_as: The known program whose behaviour the child has, or None.
     """
 
     program: int
@@ -53,6 +54,7 @@ class Attempt:
     low: float = 0.0
     high: float = 0.0
     failure: str = ""
+    same_as: int | None = None
 
 
 @dataclass(frozen=True)

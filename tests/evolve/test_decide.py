@@ -123,7 +123,7 @@ def test_a_change_that_does_nothing_lives_nowhere():
         story.trial(id, "smoke", 0, 3.0, kind=1)
         story.trial(id, "proxy", 0, value)
     known = story.state.programs
-    assert [known[id].echo for id in (2, 3, 4, 5)] == [True, True, False, False]
+    assert [known[id].same_as for id in (2, 3, 4, 5)] == [1, 1, None, None]
     assert not any(known[id].improved for id in (2, 3, 4))
     residents = story.state.islands[0].archive.ranked(story.state.mean)
     assert set(residents) == {1, 4, 5}

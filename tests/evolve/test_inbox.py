@@ -5,6 +5,7 @@ import pytest
 from evolve.genomes import NamedGenome
 from evolve.inbox import Inbox
 from evolve.run import RunError
+from population.form import form
 from population.genome import digest
 
 SOURCE = "def recipe(model, train_steps):\n    return {}\n"
@@ -12,7 +13,7 @@ SOURCE = "def recipe(model, train_steps):\n    return {}\n"
 
 @pytest.fixture
 def genome():
-    return NamedGenome(name="mine", source=SOURCE, digest=digest(SOURCE))
+    return NamedGenome("mine", SOURCE, digest(SOURCE), form(SOURCE))
 
 
 def test_what_is_put_waits_under_its_name_until_it_is_done(tmp_path, genome):

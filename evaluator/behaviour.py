@@ -1,0 +1,102 @@
+"""What a smoke trial tells of a genome's behaviour: a sketch of where training went, and the schedule to come.
+
+Two programs that differ in spelling alone, or in the order of roundings, have one trace and nearly one sketch. This
+module measures; who compares, and what follows from it, is not its affair.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+PROJECTIONS = 8
+"""Random projections of the directions of all tensors, and as many of their lengths."""
+_TRACE_BYTES = 6
+"""What fits a reply's double without rounding."""
+_SIGNIFICANT = 9
+"""Digits of a scheduled value that count: the order of roundings may move the last ones."""
+
+
+def sketch(tensors: Sequence[Tensor]) -> list[float]:
+    """Random projections of a model's weights, in which every tensor weighs the same however small it is.
+
+    For two models, the mean square of the differences of the first half estimates the sum over tensors of the squared
+    distance between their directions; of the second half, the squared distance between the logarithms of their
+    lengths. Johnson 1984 <https://doi.org/10.1090/conm/026/737400>, with the signs of Achlioptas 2003
+    <https://doi.org/10.1016/S0022-0000(03)00025-4>.
+
+    Args:
+        tensors: The parameters, in the model's order.
+
+    Returns:
+        `2 * PROJECTIONS` numbers.
+    """
+    directions = torch.zeros(PROJECTIONS, dtype=torch.float64)
+    lengths = torch.zeros(len(tensors), dtype=torch.float64)
+    for index, tensor in enumerate(tensors):
+        flat = tensor.detach().reshape(-1).double()
+        norm = flat.norm()
+        if norm > 0:
+            directions += _signs(index, flat.numel()).double() @ (flat / norm)
+            lengths[index] = norm.log()
+    along = _signs(-1, len(tensors)).double() @ lengths
+    return [*directions.tolist(), *along.tolist()]
+
+
+@lru_cache(maxsize=1024)
+def _signs(place: int, count: int) -> Tensor:
+    """Random signs of one tensor, shape (PROJECTIONS, count), the same in every process."""
+    generator = torch.Generator().manual_seed(place + 2)
+    return torch.randint(0, 2, (PROJECTIONS, count), generator=generator, dtype=torch.int8) * 2 - 1
+
+
+def encoded(numbers: Sequence[float]) -> str:
+    """Numbers as text, to the last bit."""
+    return base64.b85encode(struct.pack(f"<{len(numbers)}d", *numbers)).decode("ascii")
+
+
+def trace(optimizers: Sequence[Any], set_hparams: Callable[[int], object], steps: int) -> float:
+    """Digest of what `set_hparams` sets over a whole schedule.
+
+    Counted is what moves: a value that stays put shows in the training itself, and may as well be written elsewhere.
+    Names do not count, nor does the order of the groups.
+
+    Args:
+        optimizers: The recipe's, fresh.
+        set_hparams: The recipe's.
+        steps: Steps of the schedule.
+
+    Returns:
+        A whole number below 2 ** 48.
+    """
+    columns: dict[tuple[int, int, str], list[str]] = {}
+    for step in range(steps):
+        set_hparams(step)
+        for place, value in _values(optimizers):
+            columns.setdefault(place, []).append(value)
+    moving = sorted(",".join(column) for column in columns.values() if len(set(column)) > 1)
+    return float(int.from_bytes(hashlib.sha256("\n".join(moving).encode()).digest()[:_TRACE_BYTES], "big"))
+
+
+def _values(optimizers: Sequence[Any]) -> Iterator[tuple[tuple[int, int, str], str]]:
+    """Every number that the optimizers' groups hold, with its place."""
+    for index, optimizer in enumerate(optimizers):
+        for number, group in enumerate(optimizer.param_groups):
+            yield from (((index, number, key), value) for key, value in _numbers(group))
+
+
+def _numbers(group: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in group.items():
+        several = value if isinstance(value, list | tuple) and key != "params" else [value]
+        for place, each in enumerate(several):
+            if isinstance(each, Tensor) and each.numel() == 1:
+                each = each.item()
+            if isinstance(each, int | float):
+                yield f"{key} {place}", f"{each:.{_SIGNIFICANT}g}"

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+from tiny_genomes import ADAMW, SGD, sgd_with
+
+import seed_programs
+from evaluator.step_conditions import has_step_conditions
+
+STEPS = 12
+HOOK = "def after_step(step):\n    {}\n"
+
+
+@pytest.mark.parametrize("source", [SGD, ADAMW])
+def test_a_genome_without_conditions_has_none(source: str) -> None:
+    assert not has_step_conditions(source, STEPS)
+
+
+def test_most_seed_programs_have_none() -> None:
+    files = sorted(Path(seed_programs.__path__[0]).glob("[a-z]*.py"))
+    late = [file.stem for file in files if has_step_conditions(file.read_text(), STEPS)]
+    assert late == ["sgd_nesterov"]  # a learning rate of 23.0 might be a step
+
+
+@pytest.mark.parametrize(
+    ("extra", "keys", "top"),
+    [
+        ("t = [0]\nif t[0] > 300: pass", "", ""),
+        ("t = 1 % 100", "", ""),
+        ("t = 3\nif t > 5 * 10: pass", "", ""),
+        ("", "", "START = 300"),
+        ("", "", "START = 300.0"),
+        (HOOK.format("if step > 0.9 * train_steps: pass"), "after_step=after_step", ""),
+        ("", "after_step=lambda step: print(step)", ""),
+        ("", "after_step=lambda *steps: None", ""),
+        ("hook = [lambda step: None]", "after_step=hook[0]", ""),
+        ("", "", "def late(step): return step > 300\ndef set_hparams(step): return late(step)\nlate(3)"),
+    ],
+)
+def test_what_may_happen_later_is_seen(extra: str, keys: str, top: str) -> None:
+    assert has_step_conditions(sgd_with(extra, keys, top), STEPS)
+
+
+@pytest.mark.parametrize(
+    ("extra", "keys", "top"),
+    [
+        ("if len([1]) > 3: pass", "", ""),
+        (HOOK.format("pass"), "after_step=after_step", ""),
+        ("", "", "EPS = 1e-8\nHUGE = 1e30"),
+        ("", "", "TEXT = '300'"),
+    ],
+)
+def test_what_cannot_is_left_in_peace(extra: str, keys: str, top: str) -> None:
+    assert not has_step_conditions(sgd_with(extra, keys, top), STEPS)
+
+
+def test_what_only_the_schedule_uses_does_not_count() -> None:
+    source = textwrap.dedent("""
+        def decay(step):
+            return min(1.0, 300 / (step + 1)) if step > 200 else 1.0
+
+        def schedule(step):
+            return decay(step)
+
+        def recipe(model, train_steps):
+            def set_hparams(step):
+                schedule(step)
+            return dict(optimizers=[], set_hparams=set_hparams)
+    """)
+    assert not has_step_conditions(source, STEPS)
+    assert has_step_conditions(source + "\ndecay(3)\n", STEPS)

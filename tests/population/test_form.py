@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import ast
+import builtins
+import random
+import textwrap
+
+import pytest
+
+from evolve.genomes import shipped
+from evolve.operators import OPERATORS
+from evolve.operators.base import NoVariationError
+from population.form import form
+from population.genome import digest
+
+SEEDS = {genome.name: genome.source for genome in shipped()}
+
+
+def recipe(*lines: str) -> str:
+    return textwrap.indent("\n".join(["def recipe(model, train_steps):", *lines]), "    ")[4:] + "\n"
+
+
+SAME = {
+    "a local": (recipe("a = 1", "return a"), recipe("b = 1", "return b")),
+    "a function and its parameter": (
+        "def f(x):\n    return x\n" + recipe("return f(1)"),
+        "def g(y):\n    return y\n" + recipe("return g(1)"),
+    ),
+    "a class": (
+        "class A:\n    def step(self): return 1\nrecipe = A\n",
+        "class B:\n    def step(this): return 1\nrecipe = B\n",
+    ),
+    "a constant written where it is used": ("LR = -0.5\n" + recipe("return LR"), recipe("return -0.5")),
+    "a closure's variable": (
+        recipe("n = [0]", "def f(step):", "    nonlocal n", "    n = step", "return f"),
+        recipe("k = [0]", "def g(s):", "    nonlocal k", "    k = s", "return g"),
+    ),
+    "a comprehension's variable": (
+        recipe("p = 1", "return [p for p in model if p]"),
+        recipe("p = 1", "return [q for q in model if q]"),
+    ),
+    "annotations": (
+        "def recipe(model: int, train_steps) -> int:\n    a: int = 1\n    return a\n",
+        recipe("a = 1", "return a"),
+    ),
+    "a lambda's parameter": (recipe("return lambda s: s"), recipe("return lambda t: t")),
+}
+
+DIFFERENT = {
+    "which variable is used": (
+        "def recipe(model, train_steps):\n    a = 1\n    b = 2\n    return a\n",
+        "def recipe(model, train_steps):\n    a = 1\n    b = 2\n    return b\n",
+    ),
+    "the value of a constant": (
+        "LR = 1\ndef recipe(model, train_steps):\n    return LR\n",
+        "LR = 2\ndef recipe(model, train_steps):\n    return LR\n",
+    ),
+    "a constant that is bound again": (
+        "LR = 1\nLR = 2\ndef recipe(model, train_steps):\n    return LR\n",
+        "def recipe(model, train_steps):\n    return 1\n",
+    ),
+    "a constant that a function may change": (
+        "LR = 1\ndef f():\n    global LR\n    LR = 3\ndef recipe(model, train_steps):\n    f()\n    return LR\n",
+        "def f():\n    global LR\n    LR = 3\ndef recipe(model, train_steps):\n    f()\n    return 1\n",
+    ),
+    "a parameter that is passed by keyword": (
+        "def f(x, y): return x - y\ndef recipe(model, train_steps):\n    return f(x=1, y=2)\n",
+        "def f(y, x): return y - x\ndef recipe(model, train_steps):\n    return f(x=1, y=2)\n",
+    ),
+    "an attribute": (
+        "def recipe(model, train_steps):\n    return model.a\n",
+        "def recipe(model, train_steps):\n    return model.b\n",
+    ),
+    "a key": (
+        "def recipe(model, train_steps):\n    return model['a']\n",
+        "def recipe(model, train_steps):\n    return model['b']\n",
+    ),
+    "a builtin and a variable": (
+        "def recipe(model, train_steps):\n    return max(1, 2)\n",
+        "def recipe(model, train_steps):\n    min = max\n    return min(1, 2)\n",
+    ),
+    "a shadowed constant": (
+        "A = 1\ndef recipe(model, train_steps):\n    return A\n",
+        "A = 1\ndef recipe(model, train_steps):\n    A = model\n    return A\n",
+    ),
+    "what a class sees": (
+        "x = 1\nx = 2\nclass C:\n    x = 3\n    def f(self): return x\nrecipe = C\n",
+        "y = 1\ny = 2\nclass C:\n    x = 3\n    def f(self): return self.x\nrecipe = C\n",
+    ),
+    "a captured name": (
+        "def recipe(model, y):\n    z = y\n    match model:\n        case x: return x\n",
+        "def recipe(model, y):\n    z = y\n    match model:\n        case x: return z\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), SAME.values(), ids=SAME)
+def test_what_does_not_count(one: str, other: str) -> None:
+    assert digest(one) != digest(other)
+    assert form(one) == form(other)
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT.values(), ids=DIFFERENT)
+def test_what_counts(one: str, other: str) -> None:
+    assert form(one) != form(other)
+
+
+def locals_renamed(source: str, rng: random.Random) -> str:
+    """Every name that is only ever a plain variable, function or class, renamed at random."""
+    tree = ast.parse(source)
+    nodes = list(ast.walk(tree))
+    plain = {node.id for node in nodes if isinstance(node, ast.Name)}
+    plain |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    spoken = {node.arg for node in nodes if isinstance(node, ast.keyword)}
+    spoken |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    spoken |= {node.attr for node in nodes if isinstance(node, ast.Attribute)} | set(dir(builtins))
+    spoken |= {
+        alias.asname or alias.name
+        for node in nodes
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    spoken |= {"recipe", "model", "train_steps", "info", "__init__", "step"}
+    in_classes = {
+        line.name
+        for node in nodes
+        if isinstance(node, ast.ClassDef)
+        for line in node.body
+        if isinstance(line, ast.FunctionDef)
+    }
+    names = sorted(plain - spoken - in_classes)
+    new = {name: f"n{place}" for place, name in enumerate(rng.sample(names, len(names)))}
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            node.id = new.get(node.id, node.id)
+        elif isinstance(node, ast.arg):
+            node.arg = new.get(node.arg, node.arg)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            node.name = new.get(node.name, node.name)
+        elif isinstance(node, ast.Nonlocal):
+            node.names = [new.get(name, name) for name in node.names]
+    return ast.unparse(tree)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_a_seed_program_with_other_names_keeps_its_form(name: str) -> None:
+    other = locals_renamed(SEEDS[name], random.Random(name))
+    assert digest(other) != digest(SEEDS[name])
+    assert form(other) == form(SEEDS[name])
+
+
+@pytest.mark.parametrize("operator", ["perturb", "ablate", "crossover"])
+def test_children_have_forms_of_their_own(operator: str) -> None:
+    forms: dict[str, str] = {form(source): digest(source) for source in SEEDS.values()}
+    assert len(forms) == len(SEEDS)
+    for index, name in enumerate(sorted(SEEDS)):
+        rng = random.Random(index)
+        parents = [SEEDS[name], SEEDS[rng.choice(sorted(set(SEEDS) - {name}))]]
+        try:
+            child = OPERATORS[operator].vary(parents, rng, ())
+        except NoVariationError:
+            continue
+        assert forms.setdefault(form(child.source), digest(child.source)) == digest(child.source)
