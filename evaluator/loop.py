@@ -31,6 +31,8 @@ class Progress:
 
     curve: list[tuple[int, float]] = field(default_factory=list)
     measures: dict[str, float | str] = field(default_factory=dict)
+    losses: list[float] = field(default_factory=list)
+    """Training loss of each step, summed over its tokens; empty until all are taken."""
 
 
 class TrainingLoop:
@@ -79,6 +81,7 @@ class TrainingLoop:
             StoppedError: The candidate broke a limit or the protocol.
         """
         hooks = self._link.ready()
+        losses = []
         steps = self._rung.train_steps
         for step in range(steps):
             if step % self._rung.validate_every == 0:
@@ -86,12 +89,15 @@ class TrainingLoop:
             if hooks & Hooks.BEFORE_FORWARD:
                 self._link.order(Order.BEFORE_FORWARD, step)
             self._gradients.zero_()
-            self._training.loss(self._model, step).backward()
+            loss = self._training.loss(self._model, step)
+            loss.backward()
+            losses.append(loss.detach())
             if self._measures is not None:
                 self._measures.before_step()
             self._link.order(Order.STEP, step)
             if self._measures is not None:
                 self._measures.after_step(counts=step >= steps // 2)
+        progress.losses = torch.stack(losses).tolist()
         state_bytes = self._link.order(Order.MEASURE, steps) if self._measures is not None else 0.0
         self._validate(steps, hooks, progress)
         if progress.curve[-1][1] > progress.curve[0][1]:

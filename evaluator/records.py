@@ -109,6 +109,8 @@ class Trial:
         cpu_seconds: CPU time of trainer and candidate together.
         wall_seconds: Wall-clock time.
         curve: (step, held-out loss) pairs.
+        training: (steps taken, mean training loss since the point before) pairs, nats per token; every program sees the
+            same batches.
         measures: Behaviour measured on the smoke rung: `state_bytes_per_parameter`, `effective_rank`
             (mean normalized effective rank of the hidden matrices' updates, in (0, 1]), `trajectory` (a digest of all
             parameters after the last step, under the evaluation weights too), and `sketch` and `trace` (see
@@ -127,3 +129,4 @@ class Trial:
     wall_seconds: float = 0.0
     curve: tuple[tuple[int, float], ...] = ()
     measures: Mapping[str, float | str] = field(default_factory=dict)
+    training: tuple[tuple[int, float], ...] = ()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from statistics import fmean
 
 from torch import nn
 
@@ -20,6 +22,9 @@ from evaluator.records import Limits, Outcome, Trial, TrialRequest
 from evaluator.step_conditions import has_step_conditions
 from evaluator.tasks.base import Task, Training
 from evaluator.wire import Channel
+
+POINTS = 8
+"""Points of a training curve."""
 
 
 def run_trial(
@@ -79,7 +84,23 @@ def run_trial(
         wall_seconds=time.monotonic() - started,
         curve=tuple(progress.curve),
         measures=progress.measures,
+        training=training_curve(progress.losses, task.tokens_per_step),
     )
+
+
+def training_curve(losses: Sequence[float], tokens: int) -> tuple[tuple[int, float], ...]:
+    """Mean training losses of consecutive stretches of a run.
+
+    Args:
+        losses: Loss of each step, summed over its tokens.
+        tokens: Tokens of a step.
+
+    Returns:
+        (steps taken by the end of the stretch, nats per token) pairs, at most `POINTS`.
+    """
+    ends = sorted({len(losses) * point // POINTS for point in range(1, POINTS + 1)} - {0})
+    starts = [0, *ends]
+    return tuple((end, fmean(losses[start:end]) / tokens) for start, end in zip(starts, ends, strict=False))
 
 
 def last_line(output: str) -> str:

@@ -30,6 +30,7 @@ def trial_row(trial: Trial, *, id: int, program: int, elapsed: float, seq: int =
         wall_seconds=trial.wall_seconds,
         curve=trial.curve,
         measures=dict(trial.measures),
+        training=trial.training,
         elapsed=elapsed,
         seq=seq,
     )

@@ -16,6 +16,8 @@ GENERATIONS = 5
 """Ancestors whose children are told of."""
 ATTEMPTS = 24
 """Most earlier changes that are told."""
+ELSEWHERE = 16
+"""Most changes of other lineages that are told."""
 INSPIRATIONS = 2
 """Programs of other islands that are shown, at most."""
 LEADERS = 6
@@ -36,6 +38,7 @@ class Situations:
         self._store = store
         self._task = task
         self._row = lru_cache(maxsize=256)(store.program)  # rows never change
+        self._curves: dict[int, tuple[int, tuple[tuple[int, float], ...]]] = {}
         self._gains: dict[tuple[int, int], tuple[tuple[int, ...], Estimate]] = {}
 
     def of(self, state: State, action: Vary, spent: Spent, budget: Budget) -> Situation:
@@ -55,6 +58,7 @@ class Situations:
             second=second,
             error=self._error(action.parents[1]) if repair else "",
             tried=self._tried(state, parent),
+            elsewhere=self._elsewhere(state, parent),
             responses=_responses(state, parent),
             leaders=self._leaders(state),
             inspirations=() if second else self._inspirations(state, action.island, parent),
@@ -67,7 +71,24 @@ class Situations:
         if state.programs[id].finished("confirm"):
             confirmed = state.estimates["confirm"].estimate(id)
             longer = state.rungs["confirm"].train_steps, confirmed.mean, confirmed.n
-        return Known(id, row.name or row.operator, row.source, at.mean, at.low, at.high, at.n, longer, row.island)
+        about = (row.name or row.operator, row.source, at.mean, at.low, at.high, at.n, longer, row.island)
+        return Known(id, *about, training=self._training(state, id)[1])
+
+    def _training(self, state: State, id: int) -> tuple[int, tuple[tuple[int, float], ...]]:
+        """rng_seed and training curve of a program's first proxy trial."""
+        if not state.programs[id].finished("proxy"):
+            return -1, ()
+        if id not in self._curves:
+            first = next(each for each in self._store.trials(id) if each.rung == "proxy" and each.value is not None)
+            self._curves[id] = first.rng_seed, first.training
+        return self._curves[id]
+
+    def _course(self, state: State, parent: int, child: int) -> tuple[float, ...]:
+        """By how much a child's training loss is below its parent's along a proxy trial, on one rng_seed."""
+        (seed, before), (other, after) = self._training(state, parent), self._training(state, child)
+        if seed != other or [step for step, _ in before] != [step for step, _ in after]:
+            return ()
+        return tuple(old - new for (_, old), (_, new) in zip(before, after, strict=True))[1::2]
 
     def _error(self, id: int) -> str:
         failed = [trial for trial in self._store.trials(id) if trial.outcome not in ("finished", "lost")]
@@ -89,6 +110,22 @@ class Situations:
             program = above
         return tuple(found)
 
+    def _elsewhere(self, state: State, program: int) -> tuple[Attempt, ...]:
+        """What came of models' ideas that the parent's own history does not tell of, newest first."""
+        near, above = {program}, state.programs[program].parent
+        for _ in range(GENERATIONS):
+            if above is not None:
+                near.add(above)
+                above = state.programs[above].parent
+        told = []
+        for child in reversed(state.by_models):
+            parent = state.programs[child].parent
+            if parent is not None and not near & {parent, child} and _tells(state, child):
+                told.append(self._attempt(state, parent, child))
+            if len(told) == ELSEWHERE:
+                break
+        return tuple(told)
+
     def _attempt(self, state: State, parent: int, child: int) -> Attempt:
         row, known = self._row(child), state.programs[child]
         if known.failed:
@@ -97,7 +134,8 @@ class Situations:
         if known.same_as is not None:
             return Attempt(child, parent, row.operator, row.note, same_as=known.same_as)
         at = self._gain(state, parent, child)
-        return Attempt(child, parent, row.operator, row.note, at.mean, at.low, at.high)
+        course = self._course(state, parent, child)
+        return Attempt(child, parent, row.operator, row.note, at.mean, at.low, at.high, course=course)
 
     def _gain(self, state: State, parent: int, child: int) -> Estimate:
         """As of the last trial of either, or the last fit of the noise."""

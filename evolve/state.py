@@ -116,6 +116,7 @@ class State:
         replicates: Further proxy trials decided by the allocation rule.
         tried: Recent moves and what came of them.
         children: Ids of each program's children by their main parent, oldest first.
+        by_models: Ids of the programs that language models made, oldest first.
         asked: Attempts that wait for a language model, by number.
         calls: Id of the last call.
         tokens: Tokens paid, those that calls under way may cost included.
@@ -158,6 +159,7 @@ class State:
         self.operators: dict[str, Counter[str]] = {name: Counter() for name in config.operators}
         self.confirmed: list[int] = []
         self.children: dict[int, list[int]] = {}
+        self.by_models: list[int] = []
         self.asked: dict[int, Asked] = {}
         self.calls = 0
         self.tokens = 0
@@ -231,6 +233,8 @@ class State:
             self.forms.setdefault(row.form, row.id)
         for estimates in self.estimates.values():
             estimates.add_program(row.id, parent, row.operator)
+        if row.operator in ASKING:
+            self.by_models.append(row.id)
         if parent is not None:
             self.children.setdefault(parent, []).append(row.id)
         if self._paid is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from population.rows import CallRow, EventRow, Move, ProgramRow, ReplyRow, TrialRow
@@ -21,7 +21,7 @@ PROGRAM_COLUMNS = (
 )
 TRIAL_COLUMNS = (
     "id, seq, elapsed, program, rung, rng_seed, fingerprint, outcome, value, reason, stderr, cpu_seconds, "
-    "wall_seconds, curve, measures"
+    "wall_seconds, curve, measures, training"
 )
 CALL_COLUMNS = (
     "id, seq, elapsed, attempt, turn, island, operator, parents, model, prompt, digest, seen, cut, max_tokens, "
@@ -94,7 +94,13 @@ def trial_columns(row: TrialRow) -> Columns:
     who = (row.id, row.seq, row.elapsed, row.program, row.rung, row.rng_seed, row.fingerprint)
     what = (row.outcome, row.value, _encodable(row.reason), _encodable(row.stderr))
     cost = (row.cpu_seconds, row.wall_seconds)
-    return (*who, *what, *cost, to_json(list(row.curve)), to_json(dict(row.measures)))
+    curves = (to_json(list(row.curve)), to_json(dict(row.measures)), to_json(rounded(row.training)))
+    return (*who, *what, *cost, *curves)
+
+
+def rounded(curve: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
+    """A curve as it is kept: five digits tell relatives apart."""
+    return [(step, round(loss, 5)) for step, loss in curve]
 
 
 def _encodable(text: str) -> str:
@@ -105,7 +111,7 @@ def _encodable(text: str) -> str:
 def trial_row(columns: Columns) -> TrialRow:
     """A trial from `TRIAL_COLUMNS`."""
     id_, seq, elapsed, program, rung, rng_seed, fingerprint, outcome, value, reason, stderr = columns[:11]
-    cpu_seconds, wall_seconds, curve, measures = columns[11:]
+    cpu_seconds, wall_seconds, curve, measures, training = columns[11:]
     return TrialRow(
         id=id_,
         program=program,
@@ -120,6 +126,7 @@ def trial_row(columns: Columns) -> TrialRow:
         wall_seconds=wall_seconds,
         curve=tuple((step, loss) for step, loss in json.loads(curve)),
         measures=json.loads(measures),
+        training=tuple((step, loss) for step, loss in json.loads(training)),
         elapsed=elapsed,
         seq=seq,
     )

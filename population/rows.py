@@ -159,6 +159,7 @@ class TrialRow:
         cpu_seconds: CPU time paid.
         wall_seconds: Wall-clock time taken.
         curve: (step, loss) pairs.
+        training: (step, mean training loss since the point before) pairs.
         measures: Behaviour measures (smoke rung).
         elapsed: Running time of the run when it was written, in seconds.
         seq: Place in the one order of all rows of the run, from 1.
@@ -177,6 +178,7 @@ class TrialRow:
     wall_seconds: float = 0.0
     curve: tuple[tuple[int, float], ...] = ()
     measures: Mapping[str, float | str] = field(default_factory=dict)
+    training: tuple[tuple[int, float], ...] = ()
     elapsed: float = 0.0
     seq: int = 0
 

@@ -105,7 +105,8 @@ def _calls(db: Database) -> None:
 
 @migrations(name="0003_forms")
 def _forms(db: Database) -> None:
-    """What a genome is but for its names: programs that were born before this have none."""
+    """What a genome is but for its names, and training curves: what was written before this has none."""
+    db.execute("ALTER TABLE trials ADD COLUMN training TEXT NOT NULL DEFAULT '[]'")
     db.execute("ALTER TABLE programs ADD COLUMN form TEXT NOT NULL DEFAULT ''")
 
 

@@ -68,6 +68,12 @@ def build(situation: Situation, request: str, bound: int = BOUND) -> Prompt:
             sections.response_lines(situation),
             1.0,
         ),
+        (
+            "elsewhere",
+            "What models proposed on other lineages, newest first:",
+            sections.tried_lines(situation.elsewhere),
+            _HISTORY,
+        ),
     ):
         kept = _fitting(lines, int(share * left) - tokens(title))
         left -= tokens("\n".join([title, *kept])) if kept else 0
@@ -76,7 +82,7 @@ def build(situation: Situation, request: str, bound: int = BOUND) -> Prompt:
             cuts.append(f"{name}: {len(kept)} of {len(lines)} lines")
     shown = 0
     for program in situation.inspirations:
-        text = "\n".join(sections.inspiration_lines(program, word))
+        text = "\n".join(sections.inspiration_lines(program, situation.parent, word))
         if tokens(text) > left:
             break
         left -= tokens(text)

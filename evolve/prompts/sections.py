@@ -6,6 +6,7 @@ one line. This module must not know what is asked.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import itertools
 import re
@@ -14,6 +15,9 @@ from functools import lru_cache
 
 from evolve.prompts.situation import Attempt, Known, Situation
 from population.components import hyperparameters
+
+SHORTER = 0.6
+"""A diff is shown instead of a program if it has at most this share of its length."""
 
 PURPOSES = {
     "explore": "This island explores: prefer ideas that nobody here has tried.",
@@ -100,6 +104,9 @@ def parent_lines(situation: Situation, word: str) -> list[str]:
     parent = situation.parent
     lines = [f"The program, {described(parent)}:", quoted(parent.source, word)]
     lines.append(f"Its hyperparameters: {_values(parent.source)}")
+    if parent.training:
+        points = ", ".join(f"{step}: {loss:.4f}" for step, loss in parent.training)
+        lines.append(f"Its training loss in a proxy trial, mean of the steps up to each one named: {points}")
     return lines
 
 
@@ -139,7 +146,10 @@ def _tried(attempt: Attempt) -> str:
     if attempt.gain is None:
         return told + f"failed ({one_line(attempt.failure, 160)})"
     word = "better" if attempt.low > 0 else "worse" if attempt.high < 0 else "not told apart"
-    return told + f"gain {attempt.gain:+.5f} [{attempt.low:+.5f}, {attempt.high:+.5f}], {word}"
+    told += f"gain {attempt.gain:+.5f} [{attempt.low:+.5f}, {attempt.high:+.5f}], {word}"
+    if attempt.course:
+        told += "; training loss lower by " + " ".join(f"{each:+.4f}" for each in attempt.course)
+    return told
 
 
 def leader_lines(leaders: Sequence[tuple[Known, str]]) -> list[str]:
@@ -159,6 +169,12 @@ def response_lines(situation: Situation) -> list[str]:
     return lines
 
 
-def inspiration_lines(program: Known, word: str) -> list[str]:
-    """A good program of another island."""
+def inspiration_lines(program: Known, parent: Known, word: str) -> list[str]:
+    """A good program of another island; as a diff against the parent if that is much shorter."""
+    before, after = parent.source.splitlines(), program.source.splitlines()
+    lines = difflib.unified_diff(before, after, n=2, lineterm="")
+    changes = "\n".join(list(lines)[2:])  # after the names of the files
+    if len(changes) < SHORTER * len(program.source):
+        said = f"From island {program.island}, {described(program)}, as a diff against the program above:"
+        return [said, quoted(changes, word)]
     return [f"From island {program.island}, {described(program)}:", quoted(program.source, word)]

@@ -18,6 +18,7 @@ class Known:
         n: rng_seeds behind it.
         longer: (steps, estimate, rng_seeds) on the confirm rung, if it has been there.
         island: Index of its island.
+        training: (step, mean training loss since the point before) pairs of its first proxy trial.
     """
 
     id: int
@@ -29,6 +30,7 @@ class Known:
     n: int
     longer: tuple[int, float, int] | None = None
     island: int = 0
+    training: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Attempt:
         gain: Parent's estimate minus the child's, nats/token, positive is better; None if the child failed.
         low, high: 95 % interval of the gain.
         failure: Outcome and reason if it failed, else "".
+        course: Parent's training loss minus the child's in the stretches of a proxy trial, first to last.
         same_as: The known program whose behaviour the child has, or None.
     """
 
@@ -54,6 +57,7 @@ class Attempt:
     low: float = 0.0
     high: float = 0.0
     failure: str = ""
+    course: tuple[float, ...] = ()
     same_as: int | None = None
 
 
@@ -74,6 +78,7 @@ class Situation:
         error: Why the program to mend failed, with its last lines; else "".
         tried: Changes tried on the parent and its ancestors, nearest first.
         responses: For each hyperparameter of the parent: (value, estimate) of relatives that differ in it alone.
+        elsewhere: Changes that models proposed on other lineages, newest first.
         inspirations: The best programs of other islands.
         leaders: The best programs of the run: what was done to make each, and its estimate.
     """
@@ -90,5 +95,6 @@ class Situation:
     error: str = ""
     tried: tuple[Attempt, ...] = ()
     responses: Mapping[str, tuple[tuple[float, float], ...]] | None = None
+    elsewhere: tuple[Attempt, ...] = ()
     inspirations: tuple[Known, ...] = ()
     leaders: tuple[tuple[Known, str], ...] = ()

@@ -64,7 +64,9 @@ class SimulatedRunner:
         lose: int = 0,
         kill_at: int | None = None,
         value: Callable[[str], float] = true_value,
+        behave: Callable[[str], dict[str, float | str]] = lambda source: {},
     ) -> None:
+        self.behave = behave
         self.value = value
         self.kill_at = kill_at
         self.jobs = jobs
@@ -114,8 +116,11 @@ class SimulatedRunner:
             measures = {
                 "state_bytes_per_parameter": 4.0 * (digest[0] % 4),
                 "effective_rank": (digest[1] + 1) / 256,
+                **self.behave(request.source),
             }
-        return Trial(*about, Outcome.FINISHED, value, measures=measures, curve=((0, 5.0), (rung.train_steps, value)))
+        steps = rung.train_steps
+        curves = {"curve": ((0, 5.0), (steps, value)), "training": ((steps // 2, value + 1), (steps, value))}
+        return Trial(*about, Outcome.FINISHED, value, measures=measures, **curves)
 
 
 class InlineWorker:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from simulated import RUNGS, InlineWorker, Killed, SimulatedRunner
-from simulated_models import SimulatedModels, clever
+from simulated import RUNGS, InlineWorker, Killed, SimulatedRunner, true_value
+from simulated_models import SimulatedModels, clever, program_in
 from test_engine import SEEDS, named, rows
+from test_novelty import measures, sketch
 
 from evaluator.tasks.charlm import CharLM
 from evolve.asker import Asker
@@ -20,6 +21,7 @@ from evolve.config import Config
 from evolve.conversation import messages
 from evolve.engine import Engine, replay
 from evolve.inbox import Inbox
+from evolve.novelty import SAME
 from evolve.operators import ASKING, PARENTS
 from evolve.questions import Question, Reply
 from evolve.situation import Situations
@@ -210,3 +212,41 @@ def test_a_reply_that_has_no_encoding_is_no_harm(tmp_path):
 
     state = search(tmp_path, Budget(births=5), SimulatedModels(reply))
     assert state.births == 5
+
+
+def test_a_refactoring_is_recognised_before_a_trial_is_paid_and_the_next_prompt_says_so(tmp_path):
+    asked = []
+
+    def reply(question: Question) -> str:
+        asked.append(question.messages[-1].content)
+        source = program_in(question.messages[-1].content)
+        tidied = f"{source}\n\nclass Tidied{question.id}:\n    n = {question.id}\n"
+        return f"HYPOTHESIS: tidier\nCOMPONENT: all\nDEPTH: shallow\nPROVENANCE: invented\n```python\n{tidied}```"
+
+    def behave(source: str) -> dict[str, float | str]:
+        return measures(*sketch(shift=true_value(source)))
+
+    config = replace(CONFIG, operators=("perturb", "llm_rewrite"), islands=1)
+    search(tmp_path, Budget(births=30), SimulatedModels(reply), SimulatedRunner(behave=behave), config)
+    with Store.open(tmp_path / "population.db") as store:
+        tidied = [row for row in store.programs() if row.operator == "llm_rewrite"]
+        same = {event.data["program"]: event.data["as"] for event in store.events(SAME)}
+        assert len(tidied) >= 10
+        assert set(same) == {row.id for row in tidied}
+        assert {trial.rung for row in tidied for trial in store.trials(row.id)} == {"smoke"}
+        for row in tidied:
+            assert true_value(store.program(same[row.id]).source) == pytest.approx(true_value(row.source), abs=1e-5)
+    assert any("nothing new, it trains just as #" in prompt for prompt in asked)
+
+
+def test_the_next_prompt_tells_how_training_went(tmp_path):
+    asked = []
+
+    def reply(question: Question) -> str:
+        asked.append(question.messages[1].content)
+        return clever(question)
+
+    search(tmp_path, Budget(births=30), SimulatedModels(reply))
+    assert any("mean of the steps up to each one named: 50: " in prompt for prompt in asked)
+    assert any("; training loss lower by " in prompt for prompt in asked)
+    assert any("What models proposed on other lineages" in prompt for prompt in asked)

@@ -54,6 +54,30 @@ def test_everything_that_is_known_is_told_with_the_digits_that_decide():
     assert build(SITUATION, "Do it.").cut == ""
 
 
+def test_a_relative_is_shown_as_a_diff_and_a_stranger_as_it_is():
+    long = replace(PARENT, source=SOURCE + "".join(f"# line {i}\n" for i in range(40)))
+    relative = replace(PARENT, id=3, source=long.source.replace("0.1", "0.3"))
+    told = text(replace(SITUATION, parent=long, inspirations=(relative, replace(PARENT, id=4, source=SOURCE[::-1]))))
+    assert "#3 (perturb): 3.27861" in told
+    assert "-LR = 0.1\n+LR = 0.3\n" in told
+    assert told.count("# line 30") == 1
+    assert SOURCE[::-1] in told
+
+
+def test_curves_and_ideas_of_other_lineages_are_told():
+    parent = replace(PARENT, training=((60, 3.5), (120, 3.26)))
+    tried = (Attempt(9, 7, "llm_diff", "x", 0.004, 0.001, 0.007, course=(0.02, -0.003)),)
+    elsewhere = (
+        Attempt(30, 20, "llm_diff", "trust ratio", 0.0, -0.1, 0.1),
+        Attempt(31, 20, "llm_diff", "y", same_as=20),
+    )
+    told = text(replace(SITUATION, parent=parent, tried=tried, elsewhere=elsewhere))
+    assert "up to each one named: 60: 3.5000, 120: 3.2600" in told
+    assert "better; training loss lower by +0.0200 -0.0030\n" in told
+    assert "What models proposed on other lineages, newest first:\n- #30 from #20, llm_diff: trust ratio: gain" in told
+    assert "- #31 from #20, llm_diff: y: nothing new, it trains just as #20 does" in told
+
+
 def test_what_does_not_fit_is_cut_at_its_end_and_recorded():
     many = tuple(Attempt(i, 7, "perturb", f"change {i} " * 10, 0.0, -0.1, 0.1) for i in range(2000))
     prompt = build(replace(SITUATION, tried=many), "Do it.")
