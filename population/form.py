@@ -7,13 +7,13 @@ parts mean.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from population.genome import parse, tree_digest
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_FUNCTIONS = (ast.FunctionDef, ast.Lambda)
 _BINDS_OTHERWISE = (ast.Match, ast.AsyncFunctionDef)
 """What has no place in an optimizer and rules of its own: a genome with one of these keeps all its names."""
 _KEPT_PARAMETERS = "recipe"
@@ -30,9 +30,10 @@ def form(source: str) -> str:
         population.genome.GenomeError: As `population.genome.parse`.
     """
     tree = parse(source)
-    if any(isinstance(node, _BINDS_OTHERWISE) for node in ast.walk(tree)):
+    nodes = list(ast.walk(tree))
+    if any(isinstance(node, _BINDS_OTHERWISE) for node in nodes):
         return tree_digest(tree)
-    return tree_digest(_Renamer(tree).visit(tree))
+    return tree_digest(_Renamer(tree, nodes).visit(tree))
 
 
 @dataclass
@@ -55,13 +56,13 @@ class _Scope:
 class _Renamer(ast.NodeTransformer):
     """Rewrites a tree to its form, in place."""
 
-    def __init__(self, tree: ast.Module) -> None:
-        nodes = list(ast.walk(tree))
+    def __init__(self, tree: ast.Module, nodes: Sequence[ast.AST]) -> None:
         self._spoken = {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
         self._spoken |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-        self._constants = _constants(tree, nodes)
-        module = _Scope(_bound(tree.body), _imported(tree.body) | {_KEPT_PARAMETERS})
-        self._scopes = [module]
+        own = _names(tree.body)
+        declared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
+        self._constants = _constants(tree, own, declared)
+        self._scopes = [_Scope(own.bound, own.imported | {_KEPT_PARAMETERS})]
         self._count = 0
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
@@ -110,8 +111,9 @@ class _Renamer(ast.NodeTransformer):
         self._defaults(node.args)
         node.returns = None
         kept = {each.arg for each in _parameters(node.args) if name == _KEPT_PARAMETERS or each.arg in self._spoken}
-        bound = {each.arg for each in _parameters(node.args)} | _bound(node.body)
-        self._scopes.append(_Scope(bound - _declared(node.body), kept | _imported(node.body)))
+        own = _names(node.body)
+        bound = {each.arg for each in _parameters(node.args)} | own.bound
+        self._scopes.append(_Scope(bound - own.elsewhere, kept | own.imported))
         self._visit_parameters(node.args)
         node.body = [self.visit(line) for line in node.body]
         self._scopes.pop()
@@ -120,7 +122,7 @@ class _Renamer(ast.NodeTransformer):
     def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:
         self._defaults(node.args)
         names = {each.arg for each in _parameters(node.args)}
-        self._scopes.append(_Scope(names | _bound([node.body]), names & self._spoken))
+        self._scopes.append(_Scope(names | _names([node.body]).bound, names & self._spoken))
         self._visit_parameters(node.args)
         node.body = self.visit(node.body)
         self._scopes.pop()
@@ -131,7 +133,7 @@ class _Renamer(ast.NodeTransformer):
         node.decorator_list = [self.visit(each) for each in node.decorator_list]
         node.bases = [self.visit(each) for each in node.bases]
         node.keywords = [self.visit(each) for each in node.keywords]
-        bound = _bound(node.body)
+        bound = _names(node.body).bound
         self._scopes.append(_Scope(bound, bound, hidden=True))
         node.body = [self.visit(line) for line in node.body]
         self._scopes.pop()
@@ -183,20 +185,21 @@ class _Renamer(ast.NodeTransformer):
         return target is not None and target in self._constants
 
 
-def _constants(tree: ast.Module, nodes: Iterable[ast.AST]) -> dict[str, ast.Constant]:
-    """Plain values of the module that are bound once and for all."""
+def _constants(tree: ast.Module, own: _Names, declared: set[str]) -> dict[str, ast.Constant]:
+    """Plain values of the module that are bound once and for all.
+
+    Args:
+        tree: The module.
+        own: Its own names.
+        declared: Names that functions declare global, and so may bind.
+    """
     found = {}
     for line in tree.body:
         name = _target(line)
         value = _plain(line.value) if name and isinstance(line, ast.Assign | ast.AnnAssign) and line.value else None
-        if name and value is not None:
+        if name and value is not None and own.stored[name] == 1 and name not in declared:
             found[name] = value
-    stores: dict[str, int] = {}
-    for line in tree.body:
-        for name in _stored([line]):
-            stores[name] = stores.get(name, 0) + 1
-    declared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
-    return {name: value for name, value in found.items() if stores[name] == 1 and name not in declared}
+    return found
 
 
 def _target(line: ast.stmt) -> str | None:
@@ -221,40 +224,45 @@ def _parameters(arguments: ast.arguments) -> list[ast.arg]:
     return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *rest]
 
 
-def _own(lines: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """The nodes of a scope, those of scopes inside left out; walrus targets in comprehensions are the scope's own."""
+@dataclass
+class _Names:
+    """The names of a scope.
+
+    Attributes:
+        stored: How often each is bound by a statement or expression.
+        imported: Names of modules and what comes from them.
+        elsewhere: Names that the scope says belong elsewhere.
+    """
+
+    stored: Counter[str] = field(default_factory=Counter)
+    imported: set[str] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)
+
+    @property
+    def bound(self) -> set[str]:
+        return self.stored.keys() | self.imported
+
+
+def _names(lines: Iterable[ast.AST]) -> _Names:
+    """The names of a scope; scopes inside have their own, but for walrus targets in comprehensions."""
+    found = _Names()
     todo = list(lines)
     while todo:
         node = todo.pop()
-        yield node
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.ExceptHandler(name=str(name)):
+                found.stored[name] += 1
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                found.stored[name] += 1
+                continue
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                found.imported |= {alias.asname or alias.name.partition(".")[0] for alias in aliases}
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                found.elsewhere |= set(names)
+            case ast.Lambda():
+                continue
         if isinstance(node, _COMPREHENSIONS):
             todo.extend(each for each in ast.walk(node) if isinstance(each, ast.NamedExpr))
-        elif not isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+        elif not isinstance(node, ast.Name | ast.Constant | ast.expr_context | ast.operator):
             todo.extend(ast.iter_child_nodes(node))
-
-
-def _stored(lines: Iterable[ast.AST]) -> Iterator[str]:
-    """Every binding in a scope, by name, as often as it is made."""
-    for node in _own(lines):
-        match node:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                yield name
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-                yield name
-            case ast.ExceptHandler(name=str(name)):
-                yield name
-
-
-def _bound(lines: Iterable[ast.AST]) -> set[str]:
-    lines = list(lines)
-    return set(_stored(lines)) | _imported(lines)
-
-
-def _imported(lines: Iterable[ast.AST]) -> set[str]:
-    aliases = [alias for node in _own(lines) if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
-    return {alias.asname or alias.name.partition(".")[0] for alias in aliases}
-
-
-def _declared(lines: Iterable[ast.AST]) -> set[str]:
-    """Names that a function says belong elsewhere."""
-    return {name for node in _own(lines) if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
+    return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +37,15 @@ def parse(source: str) -> ast.Module:
     Raises:
         GenomeError: The text is too large, holds NUL bytes, does not compile, or is nested too deeply.
     """
+    _check(source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source, "<genome>")
+
+
+@lru_cache(maxsize=64)
+def _check(source: str) -> None:
+    """All that may be wrong with a text; one that has passed lately passes at once."""
     _check_text(source)
     try:
         with warnings.catch_warnings():
@@ -52,7 +62,6 @@ def parse(source: str) -> ast.Module:
     depth = _depth(tree)
     if depth > MAX_DEPTH:
         raise GenomeError(f"the genome is nested {depth} levels deep, at most {MAX_DEPTH} are allowed; flatten it")
-    return tree
 
 
 def module(source: str) -> libcst.Module:
@@ -70,6 +79,7 @@ def module(source: str) -> libcst.Module:
         raise GenomeError(f"libcst cannot parse the genome: {error}") from error
 
 
+@lru_cache(maxsize=64)
 def digest(source: str) -> str:
     """Identity of a genome: 20 hexadecimal characters of the SHA-256 of its canonical form.
 

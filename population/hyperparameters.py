@@ -12,6 +12,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from population.component import Hyperparameter, Kind, Names
 from population.genome import GenomeError, parse
@@ -19,15 +20,17 @@ from population.scales import Scale, guess_scale
 from population.syntax import byte_span, callee, entries, line_starts, lines
 
 _CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*$")
-_STRUCTURAL = """
+_STRUCTURAL_WORDS = """
     params dim dims dim0 dim1 axis ndim size shape device dtype keepdim keepdims step start end diagonal
     offset requires_grad foreach fused capturable differentiable set_to_none non_blocking generator maximize
     ord train_steps recurse inplace out reverse strict default t
 """
+_STRUCTURAL = frozenset(_STRUCTURAL_WORDS.split())
 """Keywords whose numbers say what is computed, not how strongly: another number breaks the code."""
 _NEVER_ZERO = frozenset({Scale.COUNT, Scale.FACTOR, Scale.LEARNING_RATE, Scale.EPS})
 
 
+@lru_cache(maxsize=64)
 def hyperparameters(source: str) -> tuple[Hyperparameter, ...]:
     """The hyperparameters among the components, in order.
 
@@ -157,7 +160,7 @@ def _literals(node: ast.AST, path: str) -> Iterator[tuple[str, str, ast.expr]]:
 
 
 def _items(path: str, key: str, value: ast.expr) -> Iterator[tuple[str, str, ast.expr]]:
-    if key in _STRUCTURAL.split():
+    if key in _STRUCTURAL:
         return
     if isinstance(value, ast.Tuple | ast.List):
         for index, item in enumerate(value.elts):

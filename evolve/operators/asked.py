@@ -84,6 +84,9 @@ def moves(parent: str, child: str) -> tuple[Move, ...]:
     before = {each.name: each.value for each in hyperparameters(parent)}
     after = {each.name: each.value for each in hyperparameters(child)}
     changed = {name: value for name, value in after.items() if name in before and before[name] != value}
-    if set(before) != set(after) or digest(with_values(parent, changed)) != digest(child):
+    if set(before) != set(after):
+        return ()
+    expected = with_values(parent, changed)
+    if expected != child and digest(expected) != digest(child):
         return ()
     return tuple(Move(name, float(before[name]), float(value)) for name, value in changed.items())
