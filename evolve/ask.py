@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evolve import money
-from evolve.bandit import Arm, choose
+from evolve.arms import WEIGHTS, arms
+from evolve.bandit import choose
 from evolve.budget import Budget, Spent
 from evolve.chance import stream
 from evolve.decide import Vary, due
@@ -17,8 +18,6 @@ from evolve.operators import ASKING, PARENTS
 from evolve.state import State
 from population.island import draw_parents
 
-WEIGHTS = {"llm_diff": 3.0, "llm_rewrite": 2.0, "llm_crossover": 2.0, "llm_tune": 1.5, "llm_ablate": 1.0}
-"""How often an operator is drawn while nothing is known of it; `llm_repair` is never drawn: a failure calls for it."""
 PATIENCE = 3
 """How many times in a row attempts may give no child before a model is left alone: for two attempts, then four, ..."""
 
@@ -53,11 +52,7 @@ def next_ask(state: State, busy: int, waiting: int, slots: int, spent: Spent, bu
     elites = state.island_elites()[island.index]
     strangers = [id for id in state.elites() if id not in island.archive]
     able = [name for name in operators if name in WEIGHTS and ASKING[name] <= len(elites) + len(strangers)]
-    weights: dict[Arm, float] = {
-        (name, model): weight * island.profile.weight(name, WEIGHTS[name])
-        for name in able
-        for model, weight in models.items()
-    }
+    weights = arms(island.profile, able, models)
     if not weights:
         return None
     operator, model = choose(weights, state.pulls, island.index, rng)

@@ -9,6 +9,7 @@ others' in part. Pure functions of numbers; this module must not know what an op
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,9 +63,28 @@ def choose(weights: Mapping[Arm, float], pulls: Sequence[Pull], island: int, rng
     alive = [arm for arm in arms if weights[arm] > 0.0]
     if not any(pull.gain > 0.0 for pull in pulls) or rng.random() < FLOOR:
         return rng.choices(alive, [weights[arm] for arm in alive])[0]
+    return _best(weights, pulls, costs_of(pulls), island, rng)
+
+
+def shares(
+    weights: Mapping[Arm, float], pulls: Sequence[Pull], island: int, rng: random.Random, draws: int = 50
+) -> dict[Arm, float]:
+    """How often each arm would be drawn next, estimated by drawing.
+
+    Args:
+        weights: Every arm, as for `choose`.
+        pulls: What was tried, oldest first.
+        island: Where the child will live.
+        rng: The only source of chance.
+        draws: Draws that the bandit is asked for; those by weight alone are counted exactly.
+    """
+    total = sum(weights.values())
+    by_weight = {arm: weight / total for arm, weight in weights.items()}
+    if not any(pull.gain > 0.0 for pull in pulls):
+        return by_weight
     costs = costs_of(pulls)
-    drawn = {arm: _draw(arm, pulls, costs, island, rng) for arm in alive}
-    return max(alive, key=lambda arm: (drawn[arm], arm))
+    won = Counter(_best(weights, pulls, costs, island, rng) for _ in range(draws))
+    return {arm: FLOOR * by_weight[arm] + (1 - FLOOR) * won[arm] / draws for arm in weights}
 
 
 def costs_of(pulls: Sequence[Pull]) -> list[float]:
@@ -73,6 +93,15 @@ def costs_of(pulls: Sequence[Pull]) -> list[float]:
     steps = sum(pull.steps for pull in pulls) / max(1, len(pulls))
     parts = [(pull.usd / usd if usd else None, pull.steps / steps if steps else None) for pull in pulls]
     return [_mean([part for part in pair if part is not None]) for pair in parts]
+
+
+def _best(
+    weights: Mapping[Arm, float], pulls: Sequence[Pull], costs: Sequence[float], island: int, rng: random.Random
+) -> Arm:
+    """The arm that pays best in one draw of what they may pay."""
+    alive = [arm for arm in sorted(weights) if weights[arm] > 0.0]
+    drawn = {arm: _draw(arm, pulls, costs, island, rng) for arm in alive}
+    return max(alive, key=lambda arm: (drawn[arm], arm))
 
 
 def _draw(arm: Arm, pulls: Sequence[Pull], costs: Sequence[float], island: int, rng: random.Random) -> float:

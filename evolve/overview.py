@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from statistics import fmean
 from typing import Any
 
+from evolve.arms import WEIGHTS, arms
+from evolve.bandit import MEMORY, Arm, Pull, shares
+from evolve.chance import stream
 from evolve.config import Config
 from evolve.replies.statement import DEPTHS
 from evolve.views.progress import ArmProgress, ClassProgress, Gain, IslandProgress, OperatorProgress, Progress, Standing
+from population.island import make_islands
 from population.queries import ArmTally, ClassTally, IslandLeader, OperatorTally, Summary, by_class, by_operator
 from population.store import Store
 
@@ -35,7 +40,7 @@ def overview(store: Store) -> Progress:
         best=best,
         best_seed=best_seed,
         gain=_gain(store),
-        arms=tuple(_arm(each) for each in store.arms("proxy")),
+        arms=_arms(store, config),
         classes=_classes(by_class(changes)),
     )
 
@@ -84,7 +89,27 @@ def _operator(name: str, tally: OperatorTally | None) -> OperatorProgress:
     return OperatorProgress(name, tally.births, tally.failed, tally.improved) if tally else OperatorProgress(name)
 
 
-def _arm(tally: ArmTally) -> ArmProgress:
+def _arms(store: Store, config: Config) -> tuple[ArmProgress, ...]:
+    """Every operator and model: what came of asking, and how often it would be asked next."""
+    if not config.models:
+        return ()
+    tallies = {(each.operator, each.model): each for each in store.arms("proxy")}
+    pulls = [
+        Pull((paid.operator, paid.model), paid.island, paid.gain, paid.usd, paid.steps)
+        for paid in store.paid_attempts(MEMORY)
+    ]
+    drawn = [name for name in config.operators if name in WEIGHTS]
+    parts = [
+        shares(arms(island.profile, drawn, dict(config.models)), pulls, island.index, stream(0, "status", island.index))
+        for island in make_islands(config.islands)
+    ]
+    following = {arm: fmean(part[arm] for part in parts) for arm in parts[0]} if drawn else {}
+    return tuple(_arm(arm, tallies.get(arm), following.get(arm)) for arm in sorted({*tallies, *following}))
+
+
+def _arm(arm: Arm, tally: ArmTally | None, share: float | None) -> ArmProgress:
+    if tally is None:
+        return ArmProgress(*arm, next=share)
     return ArmProgress(
         tally.operator,
         tally.model,
@@ -95,6 +120,7 @@ def _arm(tally: ArmTally) -> ArmProgress:
         tally.calls,
         tally.tokens,
         tally.usd,
+        share,
     )
 
 

@@ -177,6 +177,26 @@ class ArmTally(NamedTuple):
     gain: float
 
 
+class PaidAttempt(NamedTuple):
+    """One attempt that a model was asked for and what came of it; what is still being tried is left out.
+
+    Attributes:
+        operator: Name of the operator.
+        model: Name of the model.
+        island: Where the child lives.
+        gain: Its main parent's estimate minus its own, nats/token; 0 if that is less, and for none or a failure.
+        usd: What is known to have been paid.
+        steps: Training steps paid on the smoke rung and for its first trial on the rung asked for.
+    """
+
+    operator: str
+    model: str
+    island: int
+    gain: float
+    usd: float
+    steps: int
+
+
 class LastRows(NamedTuple):
     """Where a run's rows end; 0 where there are none.
 
@@ -263,12 +283,12 @@ BEST = f"""
         AND (NOT :seeds_only OR (SELECT operator FROM programs WHERE id = e.program) = 'seed')
     ORDER BY e.mean, e.program LIMIT :k"""
 
-_GAINS = """
-    programs p
+_JUDGED = """
     LEFT JOIN estimates e ON e.rung = :rung AND e.program = p.id AND e.n > 0
     LEFT JOIN parents a ON a.program = p.id AND a.position = 0
     LEFT JOIN estimates m ON m.rung = :rung AND m.program = a.parent AND m.n > 0"""
 """Programs `p` with their estimate `e` and their main parent's, `m`."""
+_GAINS = f"programs p {_JUDGED}"
 
 CHANGES = f"""
     SELECT p.operator, p.depth, p.provenance, count(*), count(f.program),
@@ -291,6 +311,22 @@ ARMS = f"""
     SELECT paid.operator, paid.model, count(*), sum(paid.calls), sum(paid.waiting), sum(paid.tokens), sum(paid.usd),
         coalesce(sum(born.births), 0), coalesce(sum(born.improved), 0), coalesce(sum(born.gain), 0.0)
     FROM paid LEFT JOIN born USING (attempt) GROUP BY paid.operator, paid.model"""
+
+PAID = f"""
+    WITH last AS (
+        SELECT attempt, min(operator) operator, min(model) model, min(island) island
+        FROM calls GROUP BY attempt ORDER BY attempt DESC LIMIT :k)
+    SELECT last.operator, last.model, last.island, max(coalesce(m.mean - e.mean, 0.0), 0.0),
+        (SELECT coalesce(sum(r.usd), 0.0) FROM calls c JOIN replies r ON r.call = c.id WHERE c.attempt = last.attempt),
+        (SELECT coalesce(sum(json_extract(t.curve, '$[#-1][0]')), 0) FROM trials t WHERE t.id IN (
+            SELECT min(id) FROM trials WHERE program = p.id AND value IS NOT NULL AND rung IN ('smoke', :rung)
+            GROUP BY rung))
+    FROM last LEFT JOIN programs p ON p.attempt = last.attempt {_JUDGED}
+    WHERE NOT EXISTS (SELECT 1 FROM calls c LEFT JOIN replies r ON r.call = c.id
+            WHERE c.attempt = last.attempt AND r.call IS NULL)
+        AND (p.id IS NULL OR e.program IS NOT NULL
+            OR EXISTS (SELECT 1 FROM trials WHERE program = p.id AND {FAILED}))
+    ORDER BY last.attempt"""
 
 LEADERS = f"""
     WITH residents(island, program) AS (

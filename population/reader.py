@@ -13,7 +13,17 @@ from typing import Any
 from population import codec, queries
 from population.database import Connection
 from population.errors import StoreError, UnknownProgramError
-from population.queries import ArmTally, ChangeTally, ClassTally, IslandLeader, LastRows, Listed, OperatorTally, Summary
+from population.queries import (
+    ArmTally,
+    ChangeTally,
+    ClassTally,
+    IslandLeader,
+    LastRows,
+    Listed,
+    OperatorTally,
+    PaidAttempt,
+    Summary,
+)
 from population.rows import CallRow, EstimateRow, EventRow, ProgramRow, ReplyRow, TrialRow
 
 _SELECT_PROGRAM = (
@@ -189,6 +199,10 @@ class Reader:
     def arms(self, rung: str = "proxy") -> list[ArmTally]:
         """What asking each model by each operator has come to, judged by the estimates on a rung."""
         return [ArmTally._make(row) for row in self._connection.rows(queries.ARMS, {"rung": rung})]
+
+    def paid_attempts(self, k: int, rung: str = "proxy") -> list[PaidAttempt]:
+        """What came of the last `k` attempts that models were asked for, oldest first."""
+        return [PaidAttempt._make(row) for row in self._connection.rows(queries.PAID, {"rung": rung, "k": k})]
 
     def leaders(self, islands: int, rung: str = "proxy") -> list[IslandLeader]:
         """The best program of each island, by the estimates on a rung; islands in order.

@@ -61,6 +61,7 @@ class ArmProgress:
         calls: Calls, corrections and repeats included.
         tokens: Tokens that providers counted.
         usd: US dollars known to have been paid.
+        next: Share of the next attempts that the bandit would give it, over all islands; None where it is not drawn.
     """
 
     operator: str
@@ -72,6 +73,7 @@ class ArmProgress:
     calls: int = 0
     tokens: int = 0
     usd: float = 0.0
+    next: float | None = None
 
 
 @dataclass(frozen=True)

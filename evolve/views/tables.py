@@ -241,6 +241,7 @@ def arms_grid(progress: Progress) -> Grid:
             str(arm.calls),
             numbers.count(arm.tokens),
             f"{arm.usd:.4f}",
+            numbers.NOTHING if arm.next is None else f"{arm.next:.0%}",
         )
         for arm in progress.arms
     )
@@ -254,8 +255,9 @@ def arms_grid(progress: Progress) -> Grid:
         Column("calls", "right"),
         Column("tokens", "right"),
         Column("USD", "right"),
+        Column("next", "right"),
     )
-    return Grid(columns, rows)
+    return Grid(columns, rows, note="next: share of the next attempts, as the bandit would draw them now")
 
 
 def classes_grid(classes: Sequence[ClassProgress]) -> Grid:

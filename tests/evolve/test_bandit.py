@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from evolve.bandit import Pull, choose, costs_of
+from evolve.bandit import Pull, choose, costs_of, shares
 
 GOOD, POOR, DEAR = ("llm_diff", "a"), ("llm_rewrite", "a"), ("llm_diff", "b")
 WEIGHTS = {GOOD: 1.0, POOR: 1.0, DEAR: 1.0}
@@ -54,3 +54,12 @@ def test_costs_are_shares_of_the_mean_in_money_and_steps():
 def test_no_arm_is_an_error():
     with pytest.raises(ValueError, match="expected arms"):
         choose({}, [], 0, random.Random(0))
+
+
+def test_shares_are_how_often_arms_are_drawn():
+    known = pulls(GOOD, [0.01, 0.0] * 4) + pulls(POOR, [0.0] * 8) + pulls(DEAR, [0.002] * 8)
+    found = shares(WEIGHTS, known, 0, random.Random(1), draws=600)
+    expected = drawn(known, count=2000)
+    assert sum(found.values()) == pytest.approx(1.0)
+    assert [found[arm] for arm in WEIGHTS] == pytest.approx([expected[arm] / 2000 for arm in WEIGHTS], abs=0.06)
+    assert shares({GOOD: 3.0, POOR: 1.0}, [], 0, random.Random(0)) == {GOOD: 0.75, POOR: 0.25}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-from test_store import estimate, program
+from test_store import estimate, program, trial
 
 from population.errors import StoreError
 from population.rows import CallRow, ReplyRow
@@ -70,3 +70,23 @@ def test_the_account_of_each_operator_and_model(store):
     (found,) = store.classes()
     assert found[:4] == ("deep", "invented", 2, 1)
     assert found.gain == pytest.approx(0.1)
+
+
+def test_what_the_last_attempts_came_to(store):
+    store.append_program(program(1))
+    for attempt in range(1, 6):
+        store.append_call(call(attempt, attempt, island=attempt % 2))
+        if attempt != 4:
+            store.append_reply(ReplyRow(attempt, "answered", "x", 100, 50, 0.25))
+    made = {"operator": "llm_diff", "depth": "deep", "provenance": "invented"}
+    for id, attempt in ((2, 1), (3, 2), (4, 5)):
+        store.append_program(program(id, (1,), birth=id, attempt=attempt, **made))
+    store.append_trial(trial(1, 2, rung="smoke", curve=((0, 5.0), (12, 4.0))))
+    store.append_trial(trial(2, 2, curve=((0, 5.0), (120, 2.0))))
+    store.append_trial(trial(3, 2, curve=((0, 5.0), (120, 2.0))))
+    store.append_trial(trial(4, 3, "crashed", rung="smoke"))
+    store.put_estimates([estimate(1, 2.0), estimate(2, 1.9)])
+    found = store.paid_attempts(10)
+    assert [(each.island, each.usd, each.steps) for each in found] == [(1, 0.25, 132), (0, 0.25, 0), (1, 0.25, 0)]
+    assert [each.gain for each in found] == pytest.approx([0.1, 0.0, 0.0])  # a gain, a failed child, no child
+    assert store.paid_attempts(2) == []  # one waits for its answer, one for its trials
