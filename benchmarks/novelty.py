@@ -87,9 +87,7 @@ def renamings(seeds: Mapping[str, str]) -> list[str]:
     others = {name: renamed(source, random.Random(name)) for name, source in seeds.items()}
     found = sum(form(other) == forms[name] for name, other in others.items())
     fresh = sum(digest(other) != digest(seeds[name]) for name, other in others.items())
-    return [
-        f"Seed programs with all names drawn anew: {fresh} new digests, {found} of {len(seeds)} known by their form."
-    ]
+    return [f"Seed programs with other names: {fresh} new digests, {found} of {len(seeds)} known by their form."]
 
 
 def refactorings(
@@ -108,10 +106,10 @@ def refactorings(
         row[2] += alike(one, other)
         row[3] += name in CHAOTIC and not exact
     lines = [
-        "Rewrites that mean the same. Chaotic: seed programs that amplify roundings without bound (eigenvectors), so that",
-        "no tolerance can tell a rewrite from a change; they cost a trial.",
+        "Rewrites that mean the same. Chaotic: seed programs that amplify roundings without bound (eigenvectors), so",
+        "that no tolerance can tell a rewrite from a change; they cost a trial.",
         "",
-        "| rewrite | programs | bitwise equal | recognised | of these not bitwise | not recognised | of these chaotic |",
+        "| rewrite | programs | bitwise equal | recognised | of these not bitwise | not recognised | chaotic |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     rows = [*sorted(counts.items()), ("all", [sum(row[i] for row in counts.values()) for i in range(4)])]
@@ -130,8 +128,8 @@ def changes(
     for place, name in names.items():
         known.add(place, trials[seeds[name]].measures)
     lines = [
-        "Children that differ. Perturbed ones are never asked about (they differ in values alone, which is measured); they",
-        "stand here to show what would happen.",
+        "Children that differ. Perturbed ones are never asked about (they differ in values alone, which is measured);",
+        "they stand here to show what would happen.",
         "",
         "| operator | children with a behaviour | pass for a seed program | largest difference of their proxy values |",
         "| --- | ---: | ---: | ---: |",
