@@ -18,6 +18,8 @@ from evolve.operators import ASKING, PARENTS
 from evolve.state import State
 from population.island import draw_parents
 
+DRAWS = 8
+"""Pairs of parents that are drawn, until two are worth joining."""
 PATIENCE = 3
 """How many times in a row attempts may give no child before a model is left alone: for two attempts, then four, ..."""
 
@@ -56,8 +58,17 @@ def next_ask(state: State, busy: int, waiting: int, slots: int, spent: Spent, bu
     if not weights:
         return None
     operator, model = choose(weights, state.pulls, island.index, rng)
-    parents = draw_parents(elites, ASKING[operator], config.pressure, rng, strangers)
+    for _ in range(DRAWS):
+        parents = draw_parents(elites, ASKING[operator], config.pressure, rng, strangers)
+        if len(parents) < 2 or _worth_joining(state, parents):
+            break
     return Vary(attempt, island.index, operator, parents, model=model)
+
+
+def _worth_joining(state: State, parents: tuple[int, ...]) -> bool:
+    """Whether two programs are neither parent and child nor have been joined before."""
+    one, other = (state.programs[id] for id in parents)
+    return frozenset(parents) not in state.joined and one.parent != other.id and other.parent != one.id
 
 
 def _willing(state: State, attempt: int, models: Mapping[str, float]) -> Mapping[str, float]:

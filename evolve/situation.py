@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from statistics import fmean
 
 from evaluator.tasks.base import Task
 from evolve.budget import Budget, Spent
 from evolve.decide import Vary
+from evolve.operators import OPEN_ENDED
 from evolve.prompts.situation import Attempt, Known, Situation
 from evolve.state import State
 from population.estimate import Estimate
@@ -20,6 +23,8 @@ ELSEWHERE = 16
 """Most changes of other lineages that are told."""
 INSPIRATIONS = 2
 """Programs of other islands that are shown, at most."""
+PENDING = 12
+"""Most lines about what is being tried."""
 LEADERS = 6
 """The best programs of the run of which one line is told."""
 ERROR_CHARACTERS = 1500
@@ -52,7 +57,7 @@ class Situations:
             steps=state.rungs["proxy"].train_steps,
             noise=state.estimates["proxy"].noise().paired_sd,
             island=action.island,
-            purpose=state.islands[action.island].profile.name,
+            purpose=state.islands[action.island].profile.name if action.operator in OPEN_ENDED else "",
             phase=budget.used(spent),
             parent=self._known(state, parent),
             second=second,
@@ -61,7 +66,8 @@ class Situations:
             elsewhere=self._elsewhere(state, parent),
             responses=_responses(state, parent),
             leaders=self._leaders(state),
-            inspirations=() if second else self._inspirations(state, action.island, parent),
+            pending=self._pending(state),
+            inspirations=self._inspirations(state, action) if action.operator in OPEN_ENDED else (),
         )
 
     def _known(self, state: State, id: int) -> Known:
@@ -135,7 +141,20 @@ class Situations:
             return Attempt(child, parent, row.operator, row.note, same_as=known.same_as)
         at = self._gain(state, parent, child)
         course = self._course(state, parent, child)
-        return Attempt(child, parent, row.operator, row.note, at.mean, at.low, at.high, course=course)
+        raw, longer = (state.gains(known, rung) for rung in ("proxy", "confirm"))
+        return Attempt(
+            child,
+            parent,
+            row.operator,
+            row.note,
+            at.mean,
+            at.low,
+            at.high,
+            mean=state.mean(child),
+            raw=_mean(raw),
+            longer=_mean(longer),
+            course=course,
+        )
 
     def _gain(self, state: State, parent: int, child: int) -> Estimate:
         """As of the last trial of either, or the last fit of the noise."""
@@ -146,15 +165,33 @@ class Situations:
             known = self._gains[parent, child] = as_of, estimates.difference(parent, child)
         return known[1]
 
-    def _inspirations(self, state: State, island: int, parent: int) -> tuple[Known, ...]:
-        home = state.islands[island].archive
-        strangers = [id for id in state.elites() if id not in home and id != parent]
-        others = strangers or [id for id in state.elites() if id != parent]
-        return tuple(self._known(state, id) for id in others[:INSPIRATIONS])
+    def _inspirations(self, state: State, action: Vary) -> tuple[Known, ...]:
+        """The best program of all, then the best of other islands."""
+        home = state.islands[action.island].archive
+        others = [id for id in state.elites() if id != action.parents[0]]
+        strangers = [id for id in others if id not in home]
+        chosen = dict.fromkeys([*others[:1], *strangers, *others])
+        return tuple(self._known(state, id) for id in list(chosen)[:INSPIRATIONS])
+
+    def _pending(self, state: State) -> tuple[str, ...]:
+        """Children of models without a result, and calls without an answer."""
+        waiting = [id for id in state.by_models[-PENDING:] if _is_pending(state, id)]
+        told = [f"#{id} from #{state.programs[id].parent}: {self._row(id).note}" for id in waiting]
+        calls = [asked.last for asked in state.asked.values() if asked.reply is None]
+        told += [f"{call.operator} of #{' and #'.join(map(str, call.parents))}, not answered yet" for call in calls]
+        return tuple(told[:PENDING])
 
     def _leaders(self, state: State) -> tuple[tuple[Known, str], ...]:
         best = [self._known(state, id) for id in state.elites()[:LEADERS]]
         return tuple((each, self._row(each.id).note or f"the seed program {each.name}") for each in best)
+
+
+def _mean(gains: Sequence[float]) -> tuple[float, int] | None:
+    return (fmean(gains), len(gains)) if gains else None
+
+
+def _is_pending(state: State, id: int) -> bool:
+    return not _tells(state, id) and not state.programs[id].finished("proxy")
 
 
 def _tells(state: State, id: int) -> bool:

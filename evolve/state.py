@@ -122,6 +122,7 @@ class State:
         tokens: Tokens paid, those that calls under way may cost included.
         usd: The same in US dollars, as far as prices are known.
         barren_models: By model: how many times in a row attempts gave no child, and the last attempt begun by then.
+        joined: Pairs of parents that models have been asked to join.
         pulls: What asking has come to, for the bandit.
         to_repair: Children of language models that failed on the smoke rung and have had no repair, oldest first.
         confirmed: Programs whose every planned confirm rng_seed finished.
@@ -165,6 +166,7 @@ class State:
         self.tokens = 0
         self.usd = 0.0
         self.barren_models: dict[str, tuple[int, int]] = {}
+        self.joined: set[frozenset[int]] = set()
         self.pulls: deque[Pull] = deque(maxlen=MEMORY)
         self.to_repair: deque[int] = deque()
         self._paid: Pull | None = None
@@ -310,7 +312,7 @@ class State:
         """All first proxy trials have finished: learn from it and offer it to the archives."""
         known.improved = False
         if known.parent is not None:
-            gains = self._gains(known)
+            gains = self.gains(known)
             self.tried.extend(Tried(move, fmean(gains) if gains else None) for move in known.moves)
             same = bool(gains) and not any(gains)
             if same and known.operator != "prune":  # there it is the purpose: the child is the simpler one
@@ -334,11 +336,11 @@ class State:
             steps = sum(self.rungs[rung].train_steps for rung, _ in known.values)
             self.pulls.append(replace(pull, gain=gain, steps=steps))
 
-    def _gains(self, known: Known) -> list[float]:
-        """Parent's value minus the child's on each proxy rng_seed that both have."""
+    def gains(self, known: Known, rung: str = "proxy") -> list[float]:
+        """Main parent's value minus the child's on each rng_seed of a rung that both have."""
         assert known.parent is not None
         before = self.programs[known.parent].values
-        return [before[key] - value for key, value in known.values.items() if key[0] == "proxy" and key in before]
+        return [before[key] - value for key, value in known.values.items() if key[0] == rung and key in before]
 
     def _on_call(self, row: CallRow) -> None:
         self.calls = row.id
@@ -348,6 +350,8 @@ class State:
         self.usd += row.most_usd or 0.0
         if row.operator == "llm_repair" and row.parents[1] in self.to_repair:
             self.to_repair.remove(row.parents[1])
+        if row.operator == "llm_crossover":
+            self.joined.add(frozenset(row.parents))
 
     def reserved(self) -> tuple[int, float]:
         """Tokens and US dollars that calls under way may cost."""

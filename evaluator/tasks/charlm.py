@@ -59,13 +59,19 @@ class CharLM:
     def brief(self) -> str:
         """The problem in a few sentences."""
         blocks = f"{self.depth} pre-norm block{'s' if self.depth != 1 else ''}"
+        head = self.width // self.heads
         return (
             f"Byte-level language modelling of text (256 tokens, most of them rare), {self.batch} sequences of "
             f"{self.context} bytes a step. The model is a GPT of width {self.width} with {blocks} and {self.heads} "
             "heads: embed, then an RMS norm with gains (norm1); in a block an RMS norm before attention and before "
             "the MLP (4 times as wide, squared ReLU); an RMS norm (norm2) before the output projection (proj). "
-            "Rotary embeddings, queries and keys normalized, logits soft-capped at 15, biases everywhere, fp32 on a "
-            "CPU."
+            f"Heads are contiguous blocks of {head} outputs of q, k and v. In each head queries and keys, biases "
+            "included, are brought to an RMS of 1; then neighbouring dimensions (2i, 2i + 1) turn as pairs: by "
+            "position times a frequency that falls geometrically from 1 to 1/1024 over the first "
+            f"{head // 4} pairs, while the others stand still; attention is a softmax of "
+            f"{0.12 * (128 / head) ** 0.5:.2g} times the dot products. "
+            "Logits are soft-capped at 15, biases everywhere, fp32 on a CPU. In a proxy trial the recipe and its "
+            f"optimizers may use {self.rung('proxy').limits.cpu_seconds:.0f} CPU seconds."
         )
 
     def describe(self) -> Mapping[str, object]:

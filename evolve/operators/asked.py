@@ -15,9 +15,10 @@ from population.genome import digest
 from population.rows import Move
 
 STATEMENT = """\
-Begin your reply with these four lines, each on one line:
-HYPOTHESIS: why the change should lower the loss, in one sentence
-COMPONENT: the one part it touches: a class, function, parameter group, schedule or hyperparameter
+Begin your reply with these five lines, each on one line:
+HYPOTHESIS: why the loss should be lower, or for a removal why it should be no higher, in one sentence
+CHANGE: what you change, in at most 20 words: later prompts quote this
+COMPONENT: the part it touches most: a class, function, parameter group, schedule or hyperparameter
 DEPTH: shallow (values only), moderate (a part changed), deep (a new mechanism) or breakthrough (a new kind)
 PROVENANCE: invented (your own), adapted (a known technique, changed) or imported (a known technique as it is)"""
 
@@ -28,7 +29,13 @@ lines of the program, exactly as they stand, enough of them to be unique
 the lines to stand there instead
 >>>>>>> REPLACE"""
 
-PROGRAM = """Then give the whole new program in one ```python fence, and nothing after it."""
+PROGRAM = """Then give the new program, and nothing after it: either whole, in one ```python fence, or, if most lines of
+the first program stay, as one or more blocks of this form:
+<<<<<<< SEARCH
+lines of the first program, exactly as they stand, enough of them to be unique
+=======
+the lines to stand there instead
+>>>>>>> REPLACE"""
 
 
 class AskingOperator(Protocol):
@@ -64,10 +71,10 @@ def described(source: str, parent: str, statement: Statement, change: str) -> Ch
         source: The child's text.
         parent: The main parent's text.
         statement: What the model said.
-        change: What was done, if it was more than changing values.
+        change: What was done, if it was more than changing values and the model did not say.
     """
     moved = moves(parent, source)
-    done = "; ".join(f"{move.component} {move.old:g} -> {move.new:g}" for move in moved) or change
+    done = "; ".join(f"{move.component} {move.old:g} -> {move.new:g}" for move in moved) or statement.change or change
     return Child(
         source,
         statement.component,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from evolve.operators.asked import PROGRAM, STATEMENT, described
 from evolve.operators.base import Child
-from evolve.replies.code import program_in
+from evolve.replies.program import changed
 from evolve.replies.statement import statement_in
 
 
@@ -25,4 +25,4 @@ that. Do not merely run both side by side.
 
     def child(self, reply: str, sources: Sequence[str]) -> Child:
         """The child; see `evolve.operators.asked.AskingOperator`."""
-        return described(program_in(reply), sources[0], statement_in(reply), "joined with the second parent")
+        return described(changed(reply, sources[0]), sources[0], statement_in(reply), "joined with the second parent")

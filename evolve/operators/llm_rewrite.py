@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from evolve.operators.asked import PROGRAM, STATEMENT, described
 from evolve.operators.base import Child
-from evolve.replies.code import program_in
+from evolve.replies.program import changed
 from evolve.replies.statement import statement_in
 
 
@@ -25,4 +25,4 @@ their place may go.
 
     def child(self, reply: str, sources: Sequence[str]) -> Child:
         """The child; see `evolve.operators.asked.AskingOperator`."""
-        return described(program_in(reply), sources[0], statement_in(reply), "rewritten")
+        return described(changed(reply, sources[0]), sources[0], statement_in(reply), "rewritten")

@@ -5,7 +5,7 @@ Tokens are counted as a third of the bytes: English and code have fewer, so the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evolve.prompts import sections
@@ -16,6 +16,10 @@ from evolve.questions import Message
 BOUND = 16_000
 """Most tokens of a prompt."""
 BYTES_PER_TOKEN = 3
+LEGEND = (
+    "gain: loss of the parent minus the child's, as estimated; raw: their plain mean difference on common rng_seeds; "
+    "training: the same of the training loss on one rng_seed, quarter by quarter of the run"
+)
 _HISTORY = 0.3
 """Share of the bound that the history of a lineage may take before inspirations have had theirs."""
 
@@ -59,39 +63,38 @@ def build(situation: Situation, request: str, bound: int = BOUND) -> Prompt:
     left = bound - tokens("\n\n".join([SYSTEM, *fixed, request]))
     parts = []
     cuts = []
-    for name, title, lines, share in (
-        ("history", "What was tried on this lineage, nearest first:", sections.tried_lines(situation.tried), _HISTORY),
-        ("leaders", "The best programs of the run:", sections.leader_lines(situation.leaders), 1.0),
-        (
-            "responses",
-            "How the loss answers to single hyperparameters (> and < point away from the better value):",
-            sections.response_lines(situation),
-            1.0,
-        ),
-        (
-            "elsewhere",
-            "What models proposed on other lineages, newest first:",
-            sections.tried_lines(situation.elsewhere),
-            _HISTORY,
-        ),
-    ):
+    for name, title, lines, share in _lists(situation):
         kept = _fitting(lines, int(share * left) - tokens(title))
         left -= tokens("\n".join([title, *kept])) if kept else 0
         parts += ["\n".join([title, *kept])] if kept else []
         if len(kept) < len(lines):
             cuts.append(f"{name}: {len(kept)} of {len(lines)} lines")
-    shown = 0
+    shown, before = 0, [situation.parent]
     for program in situation.inspirations:
-        text = "\n".join(sections.inspiration_lines(program, situation.parent, word))
+        text = "\n".join(sections.inspiration_lines(program, before, word))
         if tokens(text) > left:
             break
         left -= tokens(text)
         parts.append(text)
+        before.append(program)
         shown += 1
     if shown < len(situation.inspirations):
         cuts.append(f"inspirations: {shown} of {len(situation.inspirations)}")
     body = "\n\n".join(part for part in (*fixed, *parts, request) if part)
     return Prompt((Message("system", SYSTEM), Message("user", body)), "; ".join(cuts))
+
+
+def _lists(situation: Situation) -> Iterator[tuple[str, str, Sequence[str], float]]:
+    """What there is to tell in lines: a name for what is cut, a title, the lines, their share of what is left."""
+    history = f"What was tried on this lineage, nearest first ({LEGEND}):"
+    responses = "How the loss answers to single hyperparameters (> and < point away from the better value):"
+    pending = [f"- {sections.one_line(line)}" for line in situation.pending]
+    yield "history", history, sections.tried_lines(situation.tried), _HISTORY
+    yield "leaders", "The best programs of the run:", sections.leader_lines(situation.leaders), 1.0
+    yield "responses", responses, sections.response_lines(situation), 1.0
+    yield "pending", "Being tried now, without a result yet:", pending, 1.0
+    elsewhere = "What models proposed on other lineages, newest first:"
+    yield "elsewhere", elsewhere, sections.tried_lines(situation.elsewhere), _HISTORY
 
 
 def _fitting(lines: Sequence[str], bound: int) -> list[str]:

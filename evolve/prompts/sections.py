@@ -86,8 +86,8 @@ def task_lines(situation: Situation) -> list[str]:
         "them, and a gain (loss of the parent minus the child's, positive is better) is estimated from their common "
         f"rng_seeds. On one rng_seed two related programs differ by chance with a standard deviation of "
         f"{situation.noise:.5f}; not told apart means just that.",
-        f"{100 * situation.phase:.0f} % of the run's budget is used. {_phase(situation.phase)}",
-        PURPOSES.get(situation.purpose, ""),
+        f"{100 * situation.phase:.0f} % of the run's budget is used."
+        + (f" {_phase(situation.phase)} {PURPOSES[situation.purpose]}" if situation.purpose else ""),
     ]
 
 
@@ -112,11 +112,8 @@ def parent_lines(situation: Situation, word: str) -> list[str]:
 
 @lru_cache(maxsize=64)
 def _values(source: str) -> str:
-    return one_line(", ".join(f"{each.name} = {_number(each.value)}" for each in hyperparameters(source)), 4000)
-
-
-def _number(number: float) -> str:
-    return str(number).lower() if isinstance(number, bool) else f"{number:g}"
+    settings = [each for each in hyperparameters(source) if not isinstance(each.value, bool)]
+    return one_line(", ".join(f"{each.name} = {each.value:g}" for each in settings), 4000)
 
 
 def second_lines(situation: Situation, word: str) -> list[str]:
@@ -131,7 +128,7 @@ def second_lines(situation: Situation, word: str) -> list[str]:
             quoted(second.source, word),
             f"It failed: [[error {word}\n{error}\n{word} end]]",
         ]
-    return [f"The second parent, {described(second)}:", quoted(second.source, word)]
+    return _shown(f"The second parent, {described(second)}", second, [situation.parent], word)
 
 
 def tried_lines(attempts: Sequence[Attempt]) -> list[str]:
@@ -146,9 +143,13 @@ def _tried(attempt: Attempt) -> str:
     if attempt.gain is None:
         return told + f"failed ({one_line(attempt.failure, 160)})"
     word = "better" if attempt.low > 0 else "worse" if attempt.high < 0 else "not told apart"
-    told += f"gain {attempt.gain:+.5f} [{attempt.low:+.5f}, {attempt.high:+.5f}], {word}"
+    told += f"{value(attempt.mean)}, gain {attempt.gain:+.5f} [{attempt.low:+.5f}, {attempt.high:+.5f}], {word}"
+    if attempt.raw is not None:
+        told += f"; raw {attempt.raw[0]:+.5f} on {_seeds(attempt.raw[1])}"
+    if attempt.longer is not None:
+        told += f", {attempt.longer[0]:+.5f} on {attempt.longer[1]} longer run{'s' if attempt.longer[1] > 1 else ''}"
     if attempt.course:
-        told += "; training loss lower by " + " ".join(f"{each:+.4f}" for each in attempt.course)
+        told += "; training " + " ".join(f"{each:+.4f}" for each in attempt.course)
     return told
 
 
@@ -169,12 +170,27 @@ def response_lines(situation: Situation) -> list[str]:
     return lines
 
 
-def inspiration_lines(program: Known, parent: Known, word: str) -> list[str]:
-    """A good program of another island; as a diff against the parent if that is much shorter."""
-    before, after = parent.source.splitlines(), program.source.splitlines()
-    lines = difflib.unified_diff(before, after, n=2, lineterm="")
-    changes = "\n".join(list(lines)[2:])  # after the names of the files
-    if len(changes) < SHORTER * len(program.source):
-        said = f"From island {program.island}, {described(program)}, as a diff against the program above:"
-        return [said, quoted(changes, word)]
-    return [f"From island {program.island}, {described(program)}:", quoted(program.source, word)]
+def inspiration_lines(program: Known, before: Sequence[Known], word: str) -> list[str]:
+    """A good program that the model may learn from.
+
+    Args:
+        program: The program.
+        before: Programs that the prompt has shown already.
+        word: What programs are quoted with.
+    """
+    return _shown(f"Another good program, of island {program.island}, {described(program)}", program, before, word)
+
+
+def _shown(title: str, program: Known, before: Sequence[Known], word: str) -> list[str]:
+    """A program, as a diff against the nearest one shown already if that is much shorter."""
+    diffs = {other.id: _diff(other.source, program.source) for other in before}
+    nearest = min(diffs, key=lambda id: (len(diffs[id]), id))
+    if len(diffs[nearest]) < SHORTER * len(program.source):
+        return [f"{title}, as a diff against #{nearest}:", quoted(diffs[nearest], word)]
+    return [f"{title}:", quoted(program.source, word)]
+
+
+@lru_cache(maxsize=64)
+def _diff(before: str, after: str) -> str:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=2, lineterm="")
+    return "\n".join(list(lines)[2:])  # after the names of the files

@@ -44,6 +44,9 @@ class Attempt:
         change: What was done and why, one line.
         gain: Parent's estimate minus the child's, nats/token, positive is better; None if the child failed.
         low, high: 95 % interval of the gain.
+        mean: The child's estimate.
+        raw: Mean difference on the proxy rng_seeds that both have, and how many these are; None without any.
+        longer: The same on the confirm rung, or None.
         failure: Outcome and reason if it failed, else "".
         course: Parent's training loss minus the child's in the stretches of a proxy trial, first to last.
         same_as: The known program whose behaviour the child has, or None.
@@ -57,6 +60,9 @@ class Attempt:
     low: float = 0.0
     high: float = 0.0
     failure: str = ""
+    mean: float = 0.0
+    raw: tuple[float, int] | None = None
+    longer: tuple[float, int] | None = None
     course: tuple[float, ...] = ()
     same_as: int | None = None
 
@@ -71,13 +77,14 @@ class Situation:
         steps: Steps of a proxy trial.
         noise: Sd of the paired difference of two relatives on one rng_seed, nats/token.
         island: Index of the island that asks.
-        purpose: What that island is for.
+        purpose: What that island is for, where the model is free to heed it; else "".
         phase: Share of the run's budget that is used, in [0, 1].
         parent: The program to change.
         second: The second parent, if there is one.
         error: Why the program to mend failed, with its last lines; else "".
         tried: Changes tried on the parent and its ancestors, nearest first.
         responses: For each hyperparameter of the parent: (value, estimate) of relatives that differ in it alone.
+        pending: What is being tried and has no result yet, one line each.
         elsewhere: Changes that models proposed on other lineages, newest first.
         inspirations: The best programs of other islands.
         leaders: The best programs of the run: what was done to make each, and its estimate.
@@ -95,6 +102,7 @@ class Situation:
     error: str = ""
     tried: tuple[Attempt, ...] = ()
     responses: Mapping[str, tuple[tuple[float, float], ...]] | None = None
+    pending: tuple[str, ...] = ()
     elsewhere: tuple[Attempt, ...] = ()
     inspirations: tuple[Known, ...] = ()
     leaders: tuple[tuple[Known, str], ...] = ()

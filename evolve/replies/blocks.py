@@ -34,6 +34,11 @@ class Block:
     replace: tuple[str, ...]
 
 
+def has_blocks(reply: str) -> bool:
+    """Whether a reply begins a block."""
+    return any(_SEARCH.fullmatch(line) for line in reply.splitlines())
+
+
 def blocks_in(reply: str) -> tuple[Block, ...]:
     """The blocks of a reply, in order; text around them is left alone.
 

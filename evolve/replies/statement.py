@@ -1,4 +1,4 @@
-"""What a model says about its own change: hypothesis, component, depth and provenance.
+"""What a model says about its own change: hypothesis, change, component, depth and provenance.
 
 Depth and provenance follow the classes that METR uses for the speedrun. This module must not know what is done with
 them.
@@ -14,7 +14,8 @@ PROVENANCES = ("invented", "adapted", "imported")
 
 _LONGEST = 400
 """Characters of a hypothesis that are kept."""
-_FIELD = re.compile(r"[\s>*_#-]*(HYPOTHESIS|COMPONENT|DEPTH|PROVENANCE)[\s*_]*:[\s*_]*(.*?)[\s*_]*", re.IGNORECASE)
+_NAMES = "HYPOTHESIS|CHANGE|COMPONENT|DEPTH|PROVENANCE"
+_FIELD = re.compile(rf"[\s>*_#-]*({_NAMES})[\s*_]*:[\s*_]*(.*?)[\s*_]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Statement:
 
     Attributes:
         hypothesis: Why the change should help, one line; "" if it did not say.
+        change: What is changed, or "".
         component: What it touches, or "".
         depth: One of `DEPTHS`, or "".
         provenance: One of `PROVENANCES`, or "".
@@ -32,6 +34,7 @@ class Statement:
     component: str = ""
     depth: str = ""
     provenance: str = ""
+    change: str = ""
 
 
 def statement_in(reply: str) -> Statement:
@@ -46,6 +49,7 @@ def statement_in(reply: str) -> Statement:
         found.get("component", "").strip("`")[:80],
         _one_of(DEPTHS, found.get("depth", "")),
         _one_of(PROVENANCES, found.get("provenance", "")),
+        found.get("change", "")[:_LONGEST],
     )
 
 

@@ -248,5 +248,16 @@ def test_the_next_prompt_tells_how_training_went(tmp_path):
 
     search(tmp_path, Budget(births=30), SimulatedModels(reply))
     assert any("mean of the steps up to each one named: 50: " in prompt for prompt in asked)
-    assert any("; training loss lower by " in prompt for prompt in asked)
+    assert any("; training +" in prompt or "; training -" in prompt for prompt in asked)
     assert any("What models proposed on other lineages" in prompt for prompt in asked)
+
+
+def test_no_pair_is_joined_twice_nor_a_child_with_its_parent(tmp_path):
+    config = replace(CONFIG, operators=("llm_crossover",))
+    search(tmp_path, Budget(births=12), SimulatedModels(), config=config)
+    programs, calls, _, _ = told(tmp_path)
+    parents = {row.id: row.parents for row in programs}
+    pairs = [call.parents for call in calls if call.turn == 1]
+    assert len(pairs) >= 12
+    assert sum(one in parents[other] or other in parents[one] for one, other in pairs) <= 1
+    assert len({frozenset(pair) for pair in pairs}) >= len(pairs) - 1

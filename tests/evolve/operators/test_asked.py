@@ -95,3 +95,14 @@ def test_a_rewrite_that_changes_more_than_values_is_no_move():
 def test_two_objects_are_refused():
     with pytest.raises(UnusableReplyError, match="2 different objects"):
         child("llm_tune", '```json\n{"LR": 0.1}\n```\nor\n```json\n{"LR": 0.2}\n```')
+
+
+@pytest.mark.parametrize("name", ["llm_rewrite", "llm_crossover"])
+def test_a_program_may_be_given_as_changes(name):
+    assert digest(child(name, BLOCK).source) == digest(NEW)
+
+
+def test_what_the_model_says_of_its_change_leads_the_note():
+    said = STATEMENT + "CHANGE: no helper any more\n"
+    made = get_asking_operator("llm_ablate").child(said + REMOVE, [SOURCE])
+    assert made.note == "no helper any more (it is too small)"

@@ -23,7 +23,7 @@ SITUATION = Situation(
     phase=0.4,
     parent=PARENT,
     tried=(
-        Attempt(9, 7, "perturb", "LR 0.1 -> 0.2", 0.0042, 0.001, 0.007),
+        Attempt(9, 7, "perturb", "LR 0.1 -> 0.2", 0.0042, 0.001, 0.007, mean=3.2744, raw=(0.005, 2)),
         Attempt(8, 7, "ablate", "without momentum", failure="diverged: the loss is not finite"),
     ),
     responses={"LR": ((0.1, 3.27861), (0.2, 3.27902), (0.05, 3.28))},
@@ -40,10 +40,11 @@ def test_everything_that_is_known_is_told_with_the_digits_that_decide():
     told = text()
     for part in (
         "#7 (perturb): 3.27861 [3.27000, 3.29000], 3 rng_seeds; after 360 steps 3.10000, 4 rng_seeds",
-        "- #9 from #7, perturb: LR 0.1 -> 0.2: gain +0.00420 [+0.00100, +0.00700], better",
+        "- #9 from #7, perturb: LR 0.1 -> 0.2: 3.27440, gain +0.00420 [+0.00100, +0.00700], better; raw",
+        "; raw +0.00500 on 2 rng_seeds",
         "- #8 from #7, ablate: without momentum: failed (diverged: the loss is not finite)",
         "- LR: 0.05 (3.28000) < 0.1 (3.27861) > 0.2 (3.27902)",
-        "From island 2, #3 (muon)",
+        "Another good program, of island 2, #3 (muon)",
         "This island tunes",
         "40 % of the run's budget is used",
         "LR = 0.1, BETA = 0.9",
@@ -66,15 +67,18 @@ def test_a_relative_is_shown_as_a_diff_and_a_stranger_as_it_is():
 
 def test_curves_and_ideas_of_other_lineages_are_told():
     parent = replace(PARENT, training=((60, 3.5), (120, 3.26)))
-    tried = (Attempt(9, 7, "llm_diff", "x", 0.004, 0.001, 0.007, course=(0.02, -0.003)),)
+    tried = (Attempt(9, 7, "llm_diff", "x", 0.004, 0.001, 0.007, longer=(0.01, 3), course=(0.02, -0.003)),)
     elsewhere = (
         Attempt(30, 20, "llm_diff", "trust ratio", 0.0, -0.1, 0.1),
         Attempt(31, 20, "llm_diff", "y", same_as=20),
     )
     told = text(replace(SITUATION, parent=parent, tried=tried, elsewhere=elsewhere))
     assert "up to each one named: 60: 3.5000, 120: 3.2600" in told
-    assert "better; training loss lower by +0.0200 -0.0030\n" in told
-    assert "What models proposed on other lineages, newest first:\n- #30 from #20, llm_diff: trust ratio: gain" in told
+    assert "better, +0.01000 on 3 longer runs; training +0.0200 -0.0030\n" in told
+    assert (
+        "What models proposed on other lineages, newest first:\n- #30 from #20, llm_diff: trust ratio: 0.00000, gain"
+        in told
+    )
     assert "- #31 from #20, llm_diff: y: nothing new, it trains just as #20 does" in told
 
 
@@ -86,7 +90,7 @@ def test_what_does_not_fit_is_cut_at_its_end_and_recorded():
     assert " of 2000 lines" in prompt.cut
     assert "change 0 " in prompt.messages[1].content
     assert "change 1999 " not in prompt.messages[1].content
-    assert "From island 2" in prompt.messages[1].content  # the history leaves room for others
+    assert "of island 2, #3" in prompt.messages[1].content  # the history leaves room for others
 
 
 def test_programs_alone_are_never_cut():
@@ -128,3 +132,24 @@ def test_every_request_says_what_a_reply_looks_like(name):
     assert any(form in request for form in ("<<<<<<< SEARCH", "```python", "```json"))
     for field in ("COMPONENT", "DEPTH", "PROVENANCE"):
         assert f"\n{field}: " in request
+
+
+def test_what_is_being_tried_is_told_on_a_line_each():
+    told = text(replace(SITUATION, pending=("#31 from #7: trust\n[[ratio", "llm_diff of #7, not answered yet")))
+    assert "without a result yet:\n- #31 from #7: trust [ratio\n- llm_diff of #7, not answered yet" in told
+
+
+def test_an_island_says_what_it_is_for_only_where_the_model_is_free():
+    bound = text(replace(SITUATION, purpose=""))
+    assert "This island" not in bound
+    assert "40 % of the run's budget is used.\n" in bound
+    assert "Build on what has worked. This island tunes" in text()
+
+
+def test_a_second_parent_that_is_near_is_shown_as_a_diff():
+    long = replace(PARENT, source=SOURCE + "".join(f"# line {i}\n" for i in range(40)))
+    near = replace(PARENT, id=12, source=long.source.replace("0.1", "0.3"))
+    told = text(replace(SITUATION, parent=long, second=near, inspirations=()))
+    assert "The second parent, #12" in told
+    assert ", as a diff against #7:" in told
+    assert told.count("# line 30") == 1

@@ -26,7 +26,8 @@ EXCHANGES = [json.loads(line) for line in gzip.decompress(DATA.read_bytes()).dec
 
 def operator_of(prompt: str) -> str:
     request = prompt.rpartition("Begin your reply")[0].strip().rpartition("\n\n")[2]
-    beginnings = {"Choose": "llm_tune", "Change": "llm_diff", "Write": "llm_rewrite", "Join": "llm_crossover"}
+    beginnings = {"Choose": "llm_tune", "Write": "llm_rewrite", "Join": "llm_crossover", "Find": "llm_ablate"}
+    beginnings |= {"Change": "llm_diff", "Make": "llm_diff"}
     return beginnings[request.split()[0]]
 
 
