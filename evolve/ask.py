@@ -7,6 +7,7 @@ checked. This module must not know prompts, nor do anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from evolve import money
 from evolve.arms import WEIGHTS, arms
@@ -18,8 +19,6 @@ from evolve.operators import ASKING, PARENTS
 from evolve.state import State
 from population.island import draw_parents
 
-DRAWS = 8
-"""Pairs of parents that are drawn, until two are worth joining."""
 PATIENCE = 3
 """How many times in a row attempts may give no child before a model is left alone: for two attempts, then four, ..."""
 
@@ -58,17 +57,14 @@ def next_ask(state: State, busy: int, waiting: int, slots: int, spent: Spent, bu
     if not weights:
         return None
     operator, model = choose(weights, state.pulls, island.index, rng)
-    for _ in range(DRAWS):
-        parents = draw_parents(elites, ASKING[operator], config.pressure, rng, strangers)
-        if len(parents) < 2 or _worth_joining(state, parents):
-            break
+    parents = draw_parents(elites, ASKING[operator], config.pressure, rng, strangers, partial(_worth_joining, state))
     return Vary(attempt, island.index, operator, parents, model=model)
 
 
-def _worth_joining(state: State, parents: tuple[int, ...]) -> bool:
+def _worth_joining(state: State, one: int, other: int) -> bool:
     """Whether two programs are neither parent and child nor have been joined before."""
-    one, other = (state.programs[id] for id in parents)
-    return frozenset(parents) not in state.joined and one.parent != other.id and other.parent != one.id
+    kin = state.programs[one].parent == other or state.programs[other].parent == one
+    return not kin and frozenset((one, other)) not in state.joined
 
 
 def _willing(state: State, attempt: int, models: Mapping[str, float]) -> Mapping[str, float]:

@@ -7,7 +7,7 @@ sources.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -118,6 +118,7 @@ def draw_parents(
     pressure: float,
     rng: random.Random,
     strangers: Sequence[int] = (),
+    suits: Callable[[int, int], bool] = lambda main, other: True,
 ) -> tuple[int, ...]:
     """Draws distinct parents, the main parent first.
 
@@ -131,6 +132,7 @@ def draw_parents(
         pressure: See `draw_rank`.
         rng: The only source of chance.
         strangers: Candidates of other islands, best first.
+        suits: Whether a further parent goes with the main one; not heeded where none does.
 
     Returns:
         Ids; fewer than wanted when there are no more, none when the island is empty.
@@ -139,8 +141,10 @@ def draw_parents(
         return ()
     parents = [ranked[draw_rank(len(ranked), pressure, rng)]]
     while len(parents) < wanted:
-        home = [id for id in ranked if id not in parents]
-        away = [id for id in strangers if id not in parents and id not in home]
+        others = [id for id in dict.fromkeys([*ranked, *strangers]) if id not in parents]
+        others = [id for id in others if suits(parents[0], id)] or others
+        home = [id for id in ranked if id in others]
+        away = [id for id in others if id not in home]
         pool = away if away and (not home or rng.random() < 0.5) else home
         if not pool:
             break

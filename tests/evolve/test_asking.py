@@ -252,12 +252,12 @@ def test_the_next_prompt_tells_how_training_went(tmp_path):
     assert any("What models proposed on other lineages" in prompt for prompt in asked)
 
 
-def test_no_pair_is_joined_twice_nor_a_child_with_its_parent(tmp_path):
-    config = replace(CONFIG, operators=("llm_crossover",))
-    search(tmp_path, Budget(births=12), SimulatedModels(), config=config)
+def test_what_is_joined_is_neither_kin_nor_joined_before(tmp_path):
+    config = replace(CONFIG, operators=("perturb", "llm_crossover"))
+    search(tmp_path, Budget(births=40), SimulatedModels(), config=config)
     programs, calls, _, _ = told(tmp_path)
-    parents = {row.id: row.parents for row in programs}
+    parents = {row.id: row.parents[:1] for row in programs}
     pairs = [call.parents for call in calls if call.turn == 1]
-    assert len(pairs) >= 12
-    assert sum(one in parents[other] or other in parents[one] for one, other in pairs) <= 1
-    assert len({frozenset(pair) for pair in pairs}) >= len(pairs) - 1
+    kin = [pair for pair in pairs if pair[0] in parents[pair[1]] or pair[1] in parents[pair[0]]]
+    assert len(pairs) > 15
+    assert len(kin) + len(pairs) - len({frozenset(pair) for pair in pairs}) <= 2  # where nothing else was left
