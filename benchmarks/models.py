@@ -3,7 +3,8 @@
 evolve start --islands 4 --model NAME --budget-births 40 --run RUN
 evolve start --islands 4 --budget-trials TRIALS --run PLAIN        # as many trials, without a model
 evolve promote ID --run RUN                                        # each run's best program
-python -m benchmarks.models RUN [--beside PLAIN] > benchmarks/results/models.md
+evolve start --replay RUN --run AGAIN
+python -m benchmarks.models RUN [--beside PLAIN] [--replayed AGAIN] > benchmarks/results/models.md
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import argparse
 import datetime
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 from evolve.operators import ASKING
-from evolve.overview import overview
+from evolve.overview import SEARCHED, overview
 from evolve.promotion import lines
 from evolve.views.numbers import interval, value
 from population.store import Store
@@ -71,7 +73,39 @@ def table(rows: list[tuple[str, str]]) -> list[str]:
     return ["| | |", "| --- | --- |", *(f"| {name} | {text} |" for name, text in rows), ""]
 
 
-def page(run: Path, beside: Path | None) -> str:
+def repeated(run: Path, again: Path) -> list[tuple[str, str]]:
+    """How many rows of a replay are those of the run, times aside."""
+    told = []
+    with Store.open(run / "population.db") as one, Store.open(again / "population.db") as other:
+        for name, rows in (("programs", programs), ("calls with their replies", talks), ("trials", trials)):
+            first, second = rows(one), rows(other)
+            same = sum(a == b for a, b in zip(first, second, strict=False))
+            told.append((f"{name} alike", f"{same} of {len(first)} (the replay has {len(second)})"))
+    return told
+
+
+def programs(store: Store) -> list[object]:
+    """All that programs are, their texts to the byte."""
+    return [replace(row, elapsed=0.0, seq=0) for row in store.programs()]
+
+
+def talks(store: Store) -> list[object]:
+    """Prompts, replies and costs."""
+    calls = [replace(row, elapsed=0.0, seq=0, seen=0) for row in store.calls()]
+    replies = {row.call: replace(row, elapsed=0.0, seq=0, seconds=0.0) for row in store.replies()}
+    return [(call, replies[call.id]) for call in calls]
+
+
+def trials(store: Store) -> list[object]:
+    """Values of the search's trials."""
+    return [
+        (row.program, row.rung, row.rng_seed, row.outcome, row.value, row.measures)
+        for row in store.trials()
+        if row.rung in SEARCHED
+    ]
+
+
+def page(run: Path, beside: Path | None, replayed: Path | None = None) -> str:
     """Everything, as Markdown."""
     told = ["# A run with a language model", "", f"Date {datetime.date.today()}; `python -m benchmarks.models`.", ""]
     with Store.open(run / "population.db") as store:
@@ -91,6 +125,8 @@ def page(run: Path, beside: Path | None) -> str:
         told += ["", "## Without a model, at as many trials", ""]
         with Store.open(beside / "population.db") as store:
             told += table(outcome(store))
+    if replayed is not None:
+        told += ["", "## Replayed without a model", "", *table(repeated(run, replayed))]
     return "\n".join(told)
 
 
@@ -98,8 +134,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--beside", type=Path)
+    parser.add_argument("--replayed", type=Path)
     arguments = parser.parse_args()
-    print(page(arguments.run, arguments.beside))
+    print(page(arguments.run, arguments.beside, arguments.replayed))
 
 
 if __name__ == "__main__":
