@@ -26,7 +26,6 @@ from evaluator.contract import Info, Recipe, Watch, call_recipe, is_out_of_memor
 from evaluator.layout import Buffers, flat_bytes, map_shared, views
 from evaluator.orders import ORDER, REPLY, ExitCode, Hooks, Order
 from evaluator.records import Limits
-from evaluator.sandbox import enter_all
 from evaluator.tasks.base import Shape
 
 GENOME_FILENAME = "<genome>"
@@ -54,11 +53,20 @@ class CandidateSpec:
     limits: Limits
 
 
-def run_candidate(spec: CandidateSpec, memory_fd: int, control: socket.socket) -> NoReturn:
-    """Be the candidate until the trainer hangs up or the genome fails; the exit code says which."""
+def run_candidate(
+    spec: CandidateSpec, memory_fd: int, control: socket.socket, enter_sandbox: Callable[[], None]
+) -> NoReturn:
+    """Be the candidate until the trainer hangs up or the genome fails; the exit code says which.
+
+    Args:
+        spec: What the candidate is told.
+        memory_fd: The memory that it shares with the trainer.
+        control: Its socket to the trainer.
+        enter_sandbox: Confines this process for good; called before any code of the genome.
+    """
     code = 0
     try:
-        enter_all(spec.limits)
+        enter_sandbox()
         torch.set_num_threads(1)
         control.send(REPLY.pack(Order.PROTECTED, 0, 0))
         _serve(spec, memory_fd, control)

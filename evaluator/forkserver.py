@@ -12,22 +12,29 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 from evaluator.messages import SlotStarted, StartSlot
 from evaluator.process import close_all_but, die_with_parent
+from evaluator.sandbox import NO_SANDBOX, Sandbox, get_sandbox
+from evaluator.sandbox.probe import choose
 from evaluator.wire import Channel, ClosedError
 
 
-def main(engine_fd: int, parent: int) -> None:
-    """Serve `StartSlot` until the engine is gone.
+def main(engine_fd: int, parent: int, sandboxes: Sequence[str]) -> None:
+    """Serve `StartSlot` until the engine is gone; end at once, with the reasons, if no sandbox works here.
 
     Args:
         engine_fd: Our end of the socket to the engine.
         parent: Process id of the engine.
+        sandboxes: Names of those that may be used, in order of preference.
     """
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sandbox, against = choose([get_sandbox(name) for name in sandboxes])
+    if sandbox is None:
+        sys.exit(f"{NO_SANDBOX}: {'; '.join(f'{name}: {reason}' for name, reason in against.items())}")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children that end are not waited for
     _warm_up()
     engine = Channel(socket.socket(fileno=engine_fd))
@@ -35,7 +42,7 @@ def main(engine_fd: int, parent: int) -> None:
         while True:
             message, fds = engine.receive()
             assert isinstance(message, StartSlot)
-            _start_slot(engine, fds[0])
+            _start_slot(engine, fds[0], sandbox)
     except ClosedError:
         os._exit(0)
 
@@ -52,16 +59,16 @@ def _warm_up() -> None:
     gc.freeze()
 
 
-def _start_slot(engine: Channel, trainer_fd: int) -> None:
+def _start_slot(engine: Channel, trainer_fd: int, sandbox: Sandbox) -> None:
     ours, theirs = socket.socketpair()
     nursery = _fork()
     if nursery == 0:
-        _become_nursery(theirs)
+        _become_nursery(theirs, sandbox)
     trainer = _fork()
     if trainer == 0:
         _become_trainer(trainer_fd, ours)
     pidfd = os.pidfd_open(trainer)
-    engine.send(SlotStarted(), [pidfd])
+    engine.send(SlotStarted(sandbox.name), [pidfd])
     os.close(pidfd)
     os.close(trainer_fd)
     ours.close()
@@ -77,12 +84,12 @@ def _fork() -> int:
     return pid
 
 
-def _become_nursery(trainer: socket.socket) -> NoReturn:
+def _become_nursery(trainer: socket.socket, sandbox: Sandbox) -> NoReturn:
     from evaluator.nursery import prepare, run_nursery
 
     close_all_but({trainer.fileno()})
     prepare()
-    run_nursery(Channel(trainer))
+    run_nursery(Channel(trainer), sandbox)
 
 
 def _become_trainer(engine_fd: int, nursery: socket.socket) -> NoReturn:
@@ -93,4 +100,4 @@ def _become_trainer(engine_fd: int, nursery: socket.socket) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

@@ -17,7 +17,13 @@ class StartSlot:
 
 @dataclass(frozen=True)
 class SlotStarted:
-    """The answer to `StartSlot`, in the same order; with one file descriptor, a pidfd of the trainer."""
+    """The answer to `StartSlot`, in the same order; with one file descriptor, a pidfd of the trainer.
+
+    Attributes:
+        sandbox: Name of the sandbox that confines its candidates.
+    """
+
+    sandbox: str
 
 
 @dataclass(frozen=True)

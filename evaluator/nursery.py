@@ -14,6 +14,7 @@ import socket
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 import torch
@@ -22,6 +23,7 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from evaluator.candidate import CandidateSpec, run_candidate
 from evaluator.process import close_all_but, die_with_parent
+from evaluator.sandbox import Sandbox
 from evaluator.wire import Channel, ClosedError
 
 
@@ -68,24 +70,29 @@ def _identity(model: Any = None, **options: object) -> Any:
     return model if model is not None else _identity
 
 
-def run_nursery(trainer: Channel) -> NoReturn:
-    """Serve `Spawn` and `End` until the trainer is gone."""
+def run_nursery(trainer: Channel, sandbox: Sandbox) -> NoReturn:
+    """Serve `Spawn` and `End` until the trainer is gone.
+
+    Args:
+        trainer: Whom the candidates are for.
+        sandbox: What confines them.
+    """
     try:
         while True:
             message, fds = trainer.receive()
             assert isinstance(message, Spawn)
-            _raise_one(trainer, message.spec, fds)
+            _raise_one(trainer, sandbox, message.spec, fds)
     except ClosedError:
         os._exit(0)
 
 
-def _raise_one(trainer: Channel, spec: CandidateSpec, fds: list[int]) -> None:
+def _raise_one(trainer: Channel, sandbox: Sandbox, spec: CandidateSpec, fds: list[int]) -> None:
     """Fork one candidate and wait for the order to end it."""
     folder = tempfile.mkdtemp(prefix="candidate-")
     parent = os.getpid()
-    pid = os.fork()
+    pid = sandbox.fork()
     if pid == 0:
-        _become_candidate(parent, spec, fds, folder)
+        _become_candidate(parent, sandbox, spec, fds, folder)
     for fd in fds:
         os.close(fd)
     try:
@@ -99,7 +106,7 @@ def _raise_one(trainer: Channel, spec: CandidateSpec, fds: list[int]) -> None:
     trainer.send(Ended(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime))
 
 
-def _become_candidate(parent: int, spec: CandidateSpec, fds: list[int], folder: str) -> NoReturn:
+def _become_candidate(parent: int, sandbox: Sandbox, spec: CandidateSpec, fds: list[int], folder: str) -> NoReturn:
     die_with_parent(parent)
     memory, control, output = fds
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -112,4 +119,4 @@ def _become_candidate(parent: int, spec: CandidateSpec, fds: list[int], folder: 
     os.environ["TMPDIR"] = os.environ["HOME"] = tempfile.tempdir = folder
     sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
-    run_candidate(spec, memory, socket.socket(fileno=control))
+    run_candidate(spec, memory, socket.socket(fileno=control), partial(sandbox.enter, spec.limits, folder))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -16,6 +17,7 @@ from evaluator.check import Rejected, check
 from evaluator.fingerprint import fingerprint
 from evaluator.process import require_linux
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
+from evaluator.sandbox import NO_SANDBOX, STRONG
 from evaluator.server import ForkServer, Slot
 from evaluator.tasks.base import Task
 from evaluator.wire import ClosedError
@@ -48,13 +50,14 @@ class Evaluator:
     Args:
         task: The training problem.
         jobs: Trials at once; each takes one core.
+        sandboxes: Names of those that may confine candidates, in order of preference (`evaluator.sandbox`).
 
     Raises:
         ValueError: `jobs` is below 1.
         OSError: Not Linux.
     """
 
-    def __init__(self, task: Task, jobs: int) -> None:
+    def __init__(self, task: Task, jobs: int, sandboxes: Sequence[str] = STRONG) -> None:
         require_linux()
         if jobs < 1:
             raise ValueError(f"jobs must be at least 1, but is {jobs}")
@@ -66,7 +69,8 @@ class Evaluator:
         self._deaths = 0
         self._closed = False
         self._slots: dict[Slot, _Job | None] = {}
-        self._server = ForkServer()
+        self._sandboxes = tuple(sandboxes)
+        self._server = ForkServer(self._sandboxes)
         self._fill()
 
     def __enter__(self) -> Evaluator:
@@ -82,6 +86,11 @@ class Evaluator:
         """Slots that neither run a trial nor have one waiting for them."""
         busy = sum(job is not None for job in self._slots.values()) + len(self._waiting)
         return max(0, self._jobs - busy)
+
+    @property
+    def sandbox(self) -> str:
+        """Name of the sandbox that confines candidates; "" until the first trial has begun."""
+        return self._server.sandbox
 
     def fingerprint(self, rung: Rung) -> str:
         """What determines a value on `rung` beside genome and rng_seed; see `evaluator.fingerprint`."""
@@ -204,13 +213,15 @@ class Evaluator:
 
     def _restart_server(self) -> None:
         """The fork server died, and every slot with it."""
-        if not self._server.came_up:
+        if not self._server.sandbox:
             log = self._server.log()
+            if NO_SANDBOX in log:
+                raise EvaluatorError(log[log.rindex(NO_SANDBOX) :])
             raise EvaluatorError(f"the fork server could not start; the last lines of its log:\n{log}")
         for slot in list(self._slots):
             self._bury(slot)
         self._server.close()
-        self._server = ForkServer()
+        self._server = ForkServer(self._sandboxes)
 
     def _fill(self) -> None:
         """Have as many slots as jobs."""

@@ -28,12 +28,12 @@ def die_with_parent(parent: int) -> None:
 
     Args:
         parent: Process id of the parent as seen before the fork: if it is gone already, this process ends
-            here.
+            here. (From inside a process namespace of its own a process sees no parent, only a 0.)
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) was refused")
-    if os.getppid() != parent:
+    if os.getppid() not in (parent, 0):
         os._exit(1)
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -58,13 +59,16 @@ class ForkServer:
     a process group of its own, so that Ctrl-C in the terminal reaches the engine alone, and dies with the
     engine.
 
+    Args:
+        sandboxes: Names of those that may be used, in order of preference.
+
     Attributes:
         channel: Socket to the fork server; closes when it ends.
-        came_up: Whether it has started a slot yet.
+        sandbox: Name of the one that it uses; "" until it has started a slot.
     """
 
-    def __init__(self) -> None:
-        self.came_up = False
+    def __init__(self, sandboxes: Sequence[str]) -> None:
+        self.sandbox = ""
         self._scratch = Scratch()
         ours, theirs = socket.socketpair()
         self.channel = Channel(ours)
@@ -72,7 +76,15 @@ class ForkServer:
         path = [str(_ROOT), *(entry or os.getcwd() for entry in sys.path)]
         with open(self._scratch.path / "log", "wb") as log, theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "evaluator.forkserver", str(theirs.fileno()), str(os.getpid())],
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "evaluator.forkserver",
+                    str(theirs.fileno()),
+                    str(os.getpid()),
+                    *sandboxes,
+                ],
                 env={
                     "PYTHONPATH": os.pathsep.join(path),
                     "PYTHONHASHSEED": "0",
@@ -117,7 +129,7 @@ class ForkServer:
         message, fds = self.channel.receive()
         assert isinstance(message, SlotStarted)
         self._starting.popleft().started(fds[0])
-        self.came_up = True
+        self.sandbox = message.sandbox
 
     def log(self) -> str:
         """The last lines that our own processes printed: why one of them failed."""

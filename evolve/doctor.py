@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from evaluator.pool import Evaluator, EvaluatorError
 from evaluator.records import Outcome, TrialRequest
-from evaluator.sandbox import MEMBERS
+from evaluator.sandbox import STRONG
 from evaluator.tasks import get_task
 from evolve.genomes import shipped
 from evolve.views.tables import Check
@@ -96,7 +97,18 @@ def _gpu() -> Check:
 
 
 def _sandbox() -> Check:
-    return Check("sandbox", ", ".join(member.name for member in MEMBERS))
+    """Each is entered once, by a process that forks from one with a single thread."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "evaluator.sandbox.probe"], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    against: dict[str, str] = json.loads(answer.stdout)
+    works = [name for name, reason in against.items() if not reason]
+    missing = "; ".join(f"{name}: {reason}" for name, reason in against.items() if reason)
+    found = f"{works[0]}, the strongest of {', '.join(works)}" if works else "none"
+    if not set(works) & set(STRONG):
+        advice = f"trials need --allow-weak-sandbox, for genomes that you trust ({missing})"
+        return Check("sandbox", found, "fail", advice)
+    return Check("sandbox", found, "warn" if works[0] != STRONG[0] else "ok", missing)
 
 
 def _models() -> Check:

@@ -1,30 +1,83 @@
-"""What a candidate process may do: one file a member.
+"""What a candidate process may do: three sandboxes, made of layers, one file a layer.
 
-Today's members keep a candidate from hurting its neighbours by accident or by simple malice: no endless loop,
-no memory eating, no processes or threads of its own, no signals to others. They do not keep it from reading
-files that the user may read, from the network, or from filling the disk with many files: namespaces, a sized
-working folder and Landlock belong here, as further members of the table below.
+Covered by the strongest one: reading anything but installed packages; writing anywhere but a small disk of its own;
+the network, by TCP, UDP, unix and vm sockets; other processes, their memory, environment and signals; processes and
+threads of its own; endless loops, memory and disk filling, floods of output; privileges, new namespaces, debugging.
+`landlock` lacks the small disk (many files may fill the real one) and the process's own view of others; `rlimits`, the
+weak one, stops accidents alone: files and network are open to it.
+
+Not covered: faults of the kernel; what the processor's caches tell; what is in memory when the candidate begins, all of
+it our own code and public packages, among that the documentation strings of modules that are part of `charlm`'s
+default text. What no sandbox can cover is a score computed in a candidate's process: there is none
+(`evaluator.trainer` has tokens, losses and scores to itself).
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from evaluator.records import Limits
-from evaluator.sandbox.base import Member
+from evaluator.sandbox import namespaces
+from evaluator.sandbox.base import Layer
+from evaluator.sandbox.landlock import Landlock
+from evaluator.sandbox.namespaces import OwnDisk
 from evaluator.sandbox.rlimits import ResourceLimits
 from evaluator.sandbox.seccomp import SystemCallFilter
 
-MEMBERS: tuple[Member, ...] = (ResourceLimits(), SystemCallFilter())
-"""Entered in this order."""
+
+@dataclass(frozen=True)
+class Sandbox:
+    """One way to confine a candidate.
+
+    Attributes:
+        name: What it is called.
+        fork: Makes the process that will be the candidate, like `os.fork`.
+        layers: What that process puts on itself, in this order.
+        weak: Whether it takes a user's word to use it.
+    """
+
+    name: str
+    fork: Callable[[], int]
+    layers: tuple[Layer, ...]
+    weak: bool = False
+
+    def enter(self, limits: Limits, folder: str) -> None:
+        """Put every layer on this process.
+
+        Raises:
+            OSError: The kernel refused one; its name is in the message.
+        """
+        for layer in self.layers:
+            try:
+                layer.enter(limits, folder)
+            except OSError as error:
+                reason = f"the sandbox layer {layer.name!r} could not be entered: {error.strerror or error}"
+                raise OSError(error.errno, reason) from error
 
 
-def enter_all(limits: Limits) -> None:
-    """Put every restriction on this process.
+SANDBOXES = (
+    Sandbox("namespaces", namespaces.fork, (OwnDisk(), ResourceLimits(), Landlock(), SystemCallFilter())),
+    Sandbox("landlock", os.fork, (ResourceLimits(), Landlock(), SystemCallFilter())),
+    Sandbox("rlimits", os.fork, (ResourceLimits(),), weak=True),
+)
+"""Strongest first."""
+
+
+NO_SANDBOX = "no sandbox works on this machine"
+"""How the fork server's last words begin where that is so."""
+STRONG = tuple(sandbox.name for sandbox in SANDBOXES if not sandbox.weak)
+"""Names of those that may be used unasked."""
+
+
+def get_sandbox(name: str) -> Sandbox:
+    """The sandbox of that name.
 
     Raises:
-        OSError: The kernel refused one; its name is in the message.
+        ValueError: There is none.
     """
-    for member in MEMBERS:
-        try:
-            member.enter(limits)
-        except OSError as error:
-            raise OSError(error.errno, f"the sandbox member {member.name!r} could not be entered: {error}") from error
+    for sandbox in SANDBOXES:
+        if sandbox.name == name:
+            return sandbox
+    raise ValueError(f"no sandbox is called {name!r}, there are {', '.join(each.name for each in SANDBOXES)}")

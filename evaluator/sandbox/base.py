@@ -1,4 +1,4 @@
-"""What every member of the sandbox is: one restriction that a candidate process puts on itself."""
+"""What a sandbox is made of: layers that a candidate process puts on itself, for good."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 from evaluator.records import Limits
 
 
-class Member(Protocol):
+class Layer(Protocol):
     """One restriction.
 
     Attributes:
@@ -16,8 +16,12 @@ class Member(Protocol):
 
     name: str
 
-    def enter(self, limits: Limits) -> None:
-        """Restrict this process for good. Called once in the candidate, before any of its code.
+    def enter(self, limits: Limits, folder: str) -> None:
+        """Restrict this process. Called once in the candidate, before any of its code.
+
+        Args:
+            limits: What it may use.
+            folder: Its working folder, the one place where it may write.
 
         Raises:
             OSError: The kernel refused.

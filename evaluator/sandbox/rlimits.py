@@ -21,7 +21,7 @@ class ResourceLimits:
 
     name = "rlimits"
 
-    def enter(self, limits: Limits) -> None:
+    def enter(self, limits: Limits, folder: str) -> None:
         """Set the limits.
 
         CPU seconds are whole ones, rounded up: at the limit comes SIGXCPU, one second later SIGKILL. Memory

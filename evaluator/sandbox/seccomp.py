@@ -1,8 +1,8 @@
-"""A system-call filter: no processes, no threads, no other programs, no reaching into other processes.
+"""A system-call filter: what a candidate may not ask of the kernel (seccomp, which needs no privilege here).
 
-Covered: fork bombs, `exec`, signals to the trainer, debugging other processes, outliving us (`prctl`). Not
-covered: files and sockets (see `evaluator.sandbox`). On processors whose call numbers are not listed the
-filter is left out, and `RLIMIT_NPROC` alone stands against forks.
+Covered: processes, threads and programs of its own; signals to others, debugging, outliving us; sockets of any kind;
+shared memory and memory files that no limit counts; namespaces, mounts, keys, the kernel's own programs. Not covered:
+which files are opened (see `landlock`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import errno
 import os
 import platform
 import struct
-from dataclasses import dataclass
 
 from evaluator.records import Limits
 
@@ -26,33 +25,46 @@ _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _KILL_PROCESS, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 
 
-@dataclass(frozen=True)
-class _Processor:
-    """System-call numbers of one processor.
+_PROCESSORS = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+"""By machine: column of the tables below, and its AUDIT_ARCH number."""
+_CLONE3 = 435
+"""Answered with ENOSYS, so that libraries fall back to clone, which is refused plainly."""
+_FIRST_FOREIGN = 0x40000000
+"""Numbers from here up belong to another calling convention (x32)."""
 
-    Attributes:
-        arch: Its AUDIT_ARCH number.
-        refused: fork, vfork, clone, execve, execveat, prctl, ptrace, process_vm_readv, process_vm_writev,
-            tkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal, pidfd_open, pidfd_getfd (where they
-            exist).
-        own_only: kill, tgkill: allowed towards the process itself (`abort` needs it).
-        clone3: Answered with ENOSYS, so that libraries fall back to clone, which is refused plainly.
-        first_foreign: Numbers from here up belong to another calling convention (x32).
-    """
+_Numbers = tuple[int | None, int | None]
 
-    arch: int
-    refused: tuple[int, ...]
-    own_only: tuple[int, ...]
-    clone3: int = 435
-    first_foreign: int = 0x40000000
+_OWN_ONLY: dict[str, _Numbers] = {"kill": (62, 129), "tgkill": (234, 131)}
+"""Allowed towards the process itself: `abort` needs it."""
 
-
-_PROCESSORS = {
-    "x86_64": _Processor(
-        0xC000003E, (57, 58, 56, 59, 322, 157, 101, 310, 311, 200, 129, 297, 424, 434, 438), (62, 234)
-    ),
-    "aarch64": _Processor(0xC00000B7, (220, 221, 281, 167, 117, 270, 271, 130, 138, 240, 424, 434, 438), (129, 131)),
-}
+_REFUSED: dict[str, _Numbers] = {
+    # processes and programs
+    "fork": (57, None), "vfork": (58, None), "clone": (56, 220), "execve": (59, 221), "execveat": (322, 281),
+    "prctl": (157, 167), "setsid": (112, 157), "personality": (135, 92), "kcmp": (312, 272),
+    # other processes
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "tkill": (200, 130),
+    "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "pidfd_send_signal": (424, 424),
+    "pidfd_open": (434, 434), "pidfd_getfd": (438, 438), "process_madvise": (440, 440), "setpriority": (141, 140),
+    "ioprio_set": (251, 30), "migrate_pages": (256, 238), "move_pages": (279, 239),
+    # sockets: the control socket is there already, and is only read and written
+    "socket": (41, 198), "socketpair": (53, 199), "bind": (49, 200), "listen": (50, 201), "accept": (43, 202),
+    "accept4": (288, 242), "connect": (42, 203),
+    # memory that no limit counts, and what others can map
+    "memfd_create": (319, 279), "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "msgget": (68, 186),
+    "semget": (64, 190), "userfaultfd": (323, 282), "mq_open": (240, 180),
+    # namespaces and mounts
+    "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41),
+    "chroot": (161, 51), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
+    "fsmount": (432, 432), "mount_setattr": (442, 442), "name_to_handle_at": (303, 264),
+    "open_by_handle_at": (304, 265),
+    # the kernel's own programs and queues
+    "bpf": (321, 280), "perf_event_open": (298, 241), "io_uring_setup": (425, 425), "fanotify_init": (300, 262),
+    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219), "init_module": (175, 105),
+    "finit_module": (313, 273), "delete_module": (176, 106), "acct": (163, 89), "quotactl": (179, 60),
+    "swapon": (167, 224), "reboot": (169, 142), "settimeofday": (164, 170), "clock_settime": (227, 112),
+    "sethostname": (170, 161), "iopl": (172, None), "ioperm": (173, None),
+}  # fmt: skip
+"""Answered with EPERM. Numbers on x86_64 and aarch64, None where there is no such call."""
 
 
 class SystemCallFilter:
@@ -60,12 +72,16 @@ class SystemCallFilter:
 
     name = "seccomp"
 
-    def enter(self, limits: Limits) -> None:
-        """Install the filter; does nothing on processors that are not listed."""
-        processor = _PROCESSORS.get(platform.machine())
-        if processor is None:
-            return
-        program = _program(processor, os.getpid())
+    def enter(self, limits: Limits, folder: str) -> None:
+        """Install the filter.
+
+        Raises:
+            OSError: The kernel refused, or the processor is not listed.
+        """
+        machine = platform.machine()
+        if machine not in _PROCESSORS:
+            raise OSError(errno.ENOSYS, f"the filter is not written for {machine} processors")
+        program = _program(*_PROCESSORS[machine], os.getpid())
         code = ctypes.create_string_buffer(program, len(program))
         count = len(program) // 8
         header = ctypes.create_string_buffer(struct.pack("@HxxxxxxQ", count, ctypes.addressof(code)))
@@ -78,7 +94,7 @@ class SystemCallFilter:
                 raise OSError(ctypes.get_errno(), "prctl was refused")
 
 
-def _program(processor: _Processor, pid: int) -> bytes:
+def _program(column: int, arch: int, pid: int) -> bytes:
     """The filter as BPF instructions of 8 bytes each."""
 
     def op(code: int, k: int, yes: int = 0, no: int = 0) -> bytes:
@@ -87,17 +103,17 @@ def _program(processor: _Processor, pid: int) -> bytes:
     refuse = op(_RETURN, _FAIL | errno.EPERM)
     parts = [
         op(_LOAD, _ARCH),
-        op(_JUMP_EQUAL, processor.arch, yes=1),
+        op(_JUMP_EQUAL, arch, yes=1),
         op(_RETURN, _KILL_PROCESS),
         op(_LOAD, _NR),
-        op(_JUMP_AT_LEAST, processor.first_foreign, no=1),
+        op(_JUMP_AT_LEAST, _FIRST_FOREIGN, no=1),
         refuse,
-        op(_JUMP_EQUAL, processor.clone3, no=1),
+        op(_JUMP_EQUAL, _CLONE3, no=1),
         op(_RETURN, _FAIL | errno.ENOSYS),
     ]
-    for number in processor.refused:
+    for number in _numbers(_REFUSED, column):
         parts += [op(_JUMP_EQUAL, number, no=1), refuse]
-    for number in processor.own_only:
+    for number in _numbers(_OWN_ONLY, column):
         parts += [
             op(_JUMP_EQUAL, number, no=4),
             op(_LOAD, _FIRST_ARGUMENT),
@@ -107,3 +123,7 @@ def _program(processor: _Processor, pid: int) -> bytes:
         ]
     parts.append(op(_RETURN, _ALLOW))
     return b"".join(parts)
+
+
+def _numbers(table: dict[str, _Numbers], column: int) -> list[int]:
+    return [number for row in table.values() if (number := row[column]) is not None]
