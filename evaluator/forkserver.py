@@ -34,7 +34,8 @@ def main(engine_fd: int, parent: int, sandboxes: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sandbox, against = choose([get_sandbox(name) for name in sandboxes])
     if sandbox is None:
-        sys.exit(f"{NO_SANDBOX}: {'; '.join(f'{name}: {reason}' for name, reason in against.items())}")
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in against.items())
+        sys.exit(f"{NO_SANDBOX} ({reasons}). --allow-weak-sandbox confines by limits alone: for genomes that you trust")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children that end are not waited for
     _warm_up()
     engine = Channel(socket.socket(fileno=engine_fd))

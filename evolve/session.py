@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from evaluator.fingerprint import device
 from evaluator.pool import Evaluator
 from evaluator.tasks.base import Task
 from evolve.asker import Asker
@@ -35,12 +37,12 @@ def create(run: Run, config: Config, seeds: tuple[NamedGenome, ...], budget: Bud
 
     The seed programs stand in its configuration, so that a run killed before its first row can be resumed all the same.
     """
-    named = [{"name": genome.name, "source": genome.source, "digest": genome.digest} for genome in seeds]
     settings = config.as_dict() | {
-        "seed_programs": named,
+        "seed_programs": [asdict(genome) for genome in seeds],
         "budget": asdict(budget),
         "jobs": jobs,
         "versions": {name: version(name) for name in ("evolve-optimizers", "torch")},
+        "device": device(),
     }
     Store.create(run.database, settings).close()
 
@@ -61,7 +63,15 @@ def create_like(run: Run, recorded: Run) -> None:
     Store.create(run.database, settings).close()
 
 
-def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView, recorded: Run | None = None) -> State:
+def search(
+    run: Run,
+    task: Task,
+    budget: Budget,
+    jobs: int,
+    sandboxes: Sequence[str],
+    view: ProgressView,
+    recorded: Run | None = None,
+) -> State:
     """Search until the budget is spent; the caller holds the run's lock.
 
     Args:
@@ -69,6 +79,7 @@ def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView, 
         task: The task of its configuration.
         budget: When to stop.
         jobs: Trials at once.
+        sandboxes: Names of those that may confine candidates, in order of preference.
         view: Shows how it goes.
         recorded: A run to be repeated without a model; None to ask the models there are.
 
@@ -86,7 +97,7 @@ def search(run: Run, task: Task, budget: Budget, jobs: int, view: ProgressView, 
         store = stack.enter_context(Store.open(run.database, write=True))
         config = Config.from_dict(store.run)
         rungs = {name: task.rung(name) for name in SEARCH_RUNGS}
-        evaluator = stack.enter_context(Evaluator(task, jobs))  # warms up while the rows are replayed
+        evaluator = stack.enter_context(Evaluator(task, jobs, sandboxes))  # warms up while the rows are replayed
         worker = stack.enter_context(VariationWorker(config.rng_seed))
         state = replay(store, config, rungs)
         for name, known in state.fingerprints.items():

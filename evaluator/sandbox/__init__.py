@@ -67,8 +67,6 @@ SANDBOXES = (
 
 NO_SANDBOX = "no sandbox works on this machine"
 """How the fork server's last words begin where that is so."""
-STRONG = tuple(sandbox.name for sandbox in SANDBOXES if not sandbox.weak)
-"""Names of those that may be used unasked."""
 
 
 def get_sandbox(name: str) -> Sandbox:
@@ -81,3 +79,16 @@ def get_sandbox(name: str) -> Sandbox:
         if sandbox.name == name:
             return sandbox
     raise ValueError(f"no sandbox is called {name!r}, there are {', '.join(each.name for each in SANDBOXES)}")
+
+
+def usable(weak: bool) -> tuple[str, ...]:
+    """Names of the sandboxes that may be used, strongest first.
+
+    Args:
+        weak: Whether the user lets candidates run under one that stops accidents alone.
+    """
+    return tuple(sandbox.name for sandbox in SANDBOXES if weak or not sandbox.weak)
+
+
+STRONG = usable(weak=False)
+"""Names of those that may be used unasked."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from evolve.cli.common import clear_errors, json_option, load_task, print_json
-from evolve.cli.search_options import jobs_option
+from evolve.cli.common import clear_errors, json_option, load_task, print_json, reading, run_option
+from evolve.cli.search_options import jobs_option, weak_option
+
+if TYPE_CHECKING:
+    from evaluator.records import Trial, TrialRequest
+    from evaluator.tasks.base import Task
+    from population.rows import TrialRow
 
 
 @click.command("eval")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--task", default="charlm", show_default=True, help="What to score it on.")
+@click.argument("target", metavar="FILE|PROGRAM")
+@click.option("--task", default="charlm", show_default=True, help="What to score a file on.")
 @click.option("--text", type=click.Path(path_type=Path, exists=True), help="Your own text for the task.")
 @click.option(
     "--rung",
@@ -27,44 +34,125 @@ from evolve.cli.search_options import jobs_option
     "rng_seeds",
     type=click.IntRange(0),
     multiple=True,
-    help="May be given several times; 0 by default.",
+    help="May be given several times; 0 by default, with --check all that the run has.",
 )
+@click.option("--check", is_flag=True, help="Run a program's stored trials again and compare.")
+@run_option
 @jobs_option
+@weak_option
 @json_option
 @clear_errors
 def command(
-    file: Path, task: str, text: Path | None, rung: str, rng_seeds: tuple[int, ...], jobs: int, as_json: bool
+    target: str,
+    task: str,
+    text: Path | None,
+    rung: str,
+    rng_seeds: tuple[int, ...],
+    check: bool,
+    folder: Path | None,
+    jobs: int,
+    allow_weak_sandbox: bool,
+    as_json: bool,
 ) -> None:
-    """Score the genome in FILE outside any run, and print its trials.
+    """Score a genome outside any run, and print its trials.
 
-    Exit code 0 when every trial finished, 1 when one did not.
+    FILE is a genome; PROGRAM is an id, the beginning of a digest, or a seed program's name of a run, and scored on that
+    run's task. Nothing is written. Exit code 0 when every trial finished, with --check when every one came out as it is
+    stored; 1 when one did not.
     """
-    from evaluator.pool import Evaluator, EvaluatorError
-    from evaluator.records import Outcome, Trial, TrialRequest
-    from evolve.genomes import read
-    from evolve.views.numbers import value
+    from evaluator.records import TrialRequest
+    from evaluator.sandbox import usable
 
-    genome = read(file)
-    chosen = load_task(task, text.resolve() if text else None)
-    seeds = tuple(dict.fromkeys(rng_seeds)) or (0,)
-    found: dict[int, Trial] = {}
+    if check or not _is_file(target):
+        asked = _program(target, folder, rung, rng_seeds)
+    else:
+        asked = _file(Path(target), task, text)
+    if check and not asked.stored:
+        raise click.UsageError(f"the run has no such trials of {asked.name} on the {rung} rung")
+    stored = asked.stored if check else {}
+    seeds = tuple(stored) or tuple(dict.fromkeys(rng_seeds)) or (0,)
+    promoted = check and rung == "full"  # what a run has there are promotions' trials, on the test split
+    on = asked.task.promotion_rung() if promoted else asked.task.rung(rung)
+    requests = [TrialRequest(asked.digest, asked.source, on, seed) for seed in seeds]
+    found = []
+    for trial in _trials(asked.task, requests, jobs, usable(allow_weak_sandbox)):
+        found.append((trial, _word(trial, stored.get(trial.rng_seed))))
+        if not as_json:
+            _tell(asked.name, *found[-1], stored.get(trial.rng_seed))
+    found.sort(key=lambda each: seeds.index(each[0].rng_seed))
+    if as_json:
+        print_json([asdict(trial) | ({"again": word} if check else {}) for trial, word in found])
+    if any(word not in ("finished", "equal") for _, word in found):
+        raise SystemExit(1)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be scored, on what, and the trials of it that a run has, by rng_seed."""
+
+    task: Task
+    name: str
+    digest: str
+    source: str
+    stored: Mapping[int, TrialRow]
+
+
+def _is_file(target: str) -> bool:
+    """Whether a target is a file; one that looks like a file and is none is an error."""
+    path = Path(target)
+    if path.suffix == ".py" and not path.is_file():
+        raise click.UsageError(f"the file {target} does not exist")
+    return path.is_file()
+
+
+def _file(path: Path, task: str, text: Path | None) -> _Asked:
+    from evolve.genomes import read
+
+    genome = read(path)
+    return _Asked(load_task(task, text.resolve() if text else None), genome.name, genome.digest, genome.source, {})
+
+
+def _program(target: str, folder: Path | None, rung: str, rng_seeds: Sequence[int]) -> _Asked:
+    from evolve.config import Config
+
+    with reading(folder) as (_, store):
+        program = store.program(store.resolve(target))
+        config = Config.from_dict(store.run)
+        kept = [row for row in store.trials(program.id) if row.rung == rung and row.outcome != "lost"]
+    task = load_task(config.task, Path(config.text) if config.text else None)
+    stored = {row.rng_seed: row for row in kept if not rng_seeds or row.rng_seed in rng_seeds}
+    return _Asked(task, f"#{program.id}", program.digest, program.source, stored)
+
+
+def _trials(task: Task, requests: Sequence[TrialRequest], jobs: int, sandboxes: Sequence[str]) -> Iterator[Trial]:
+    """Trials as they end."""
+    from evaluator.pool import Evaluator, EvaluatorError
+
     try:
-        with Evaluator(chosen, min(jobs, len(seeds))) as evaluator:
-            for seed in seeds:
-                evaluator.submit(TrialRequest(genome.digest, genome.source, chosen.rung(rung), seed))
-            while len(found) < len(seeds):
+        with Evaluator(task, min(jobs, len(requests)), sandboxes) as evaluator:
+            for request in requests:
+                evaluator.submit(request)
+            for _ in requests:
                 for _, trial in evaluator.wait():
-                    found[trial.rng_seed] = trial
-                    if not as_json:
-                        text_ = value(trial.value) if trial.value is not None else f"{trial.outcome}: {trial.reason}"
-                        click.echo(
-                            f"{genome.name} {rung} rng_seed {trial.rng_seed}: {text_} ({trial.wall_seconds:.1f} s)"
-                        )
-                        if trial.value is None and trial.stderr:
-                            click.echo(trial.stderr.rstrip(), err=True)
+                    yield trial
     except EvaluatorError as error:
         raise click.ClickException(str(error)) from error
-    if as_json:
-        print_json([asdict(found[seed]) for seed in seeds])
-    if any(trial.outcome is not Outcome.FINISHED for trial in found.values()):
-        raise SystemExit(1)
+
+
+def _word(trial: Trial, stored: TrialRow | None) -> str:
+    """How a trial ended, or how it compares with the stored one."""
+    from evolve.repeated import compared
+
+    return trial.outcome.value if stored is None else compared(stored, trial)
+
+
+def _tell(name: str, trial: Trial, word: str, stored: TrialRow | None) -> None:
+    from evolve.views.numbers import value
+
+    text = value(trial.value) if trial.value is not None else f"{trial.outcome}: {trial.reason}"
+    if stored is not None:
+        before = value(stored.value) if stored.value is not None else stored.outcome
+        text = f"stored {before}, again {text}: {word}"
+    click.echo(f"{name} {trial.rung} rng_seed {trial.rng_seed}: {text} ({trial.wall_seconds:.1f} s)")
+    if trial.value is None and trial.stderr:
+        click.echo(trial.stderr.rstrip(), err=True)

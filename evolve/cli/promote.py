@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evolve.cli.common import clear_errors, json_option, load_task, print_json, run_option
-from evolve.cli.search_options import jobs_option
+from evolve.cli.search_options import jobs_option, weak_option
 
 if TYPE_CHECKING:
     from population.rows import TrialRow
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 @click.command("promote")
 @click.argument("program")
 @jobs_option
+@weak_option
 @run_option
 @json_option
 @clear_errors
-def command(program: str, jobs: int, folder: Path | None, as_json: bool) -> None:
+def command(program: str, jobs: int, allow_weak_sandbox: bool, folder: Path | None, as_json: bool) -> None:
     """Take PROGRAM to the full rung and give a verdict.
 
     It is compared with the best seed program on fresh rng_seeds, fixed before the first run, and on the test split,
@@ -32,6 +33,7 @@ def command(program: str, jobs: int, folder: Path | None, as_json: bool) -> None
     from dataclasses import asdict
 
     from evaluator.pool import Evaluator, EvaluatorError
+    from evaluator.sandbox import usable
     from evolve.config import Config
     from evolve.promotion import PromotionError, carry_out, lines, plan
     from evolve.run import find_run
@@ -52,7 +54,7 @@ def command(program: str, jobs: int, folder: Path | None, as_json: bool) -> None
             click.echo(f"#{row.program} rng_seed {row.rng_seed}: {text}", err=as_json)
 
         try:
-            with Evaluator(task, jobs) as evaluator:
+            with Evaluator(task, jobs, usable(allow_weak_sandbox)) as evaluator:
                 promotion = plan(store, id, rung, evaluator.fingerprint(rung))
                 click.echo(
                     f"#{promotion.program} against #{promotion.against}: {len(promotion.rng_seeds)} rng_seeds each, "

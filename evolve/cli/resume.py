@@ -23,6 +23,7 @@ def command(
     budget_usd: float | None,
     budget_tokens: int | None,
     jobs: int,
+    allow_weak_sandbox: bool,
     quiet: bool,
 ) -> None:
     """Go on with a run that was stopped or killed.
@@ -31,6 +32,7 @@ def command(
     that the run was started with, or five more minutes when that is spent. Limits on what language models cost stay
     unless new ones are given.
     """
+    from evaluator.sandbox import usable
     from evolve.budget import DEFAULT_SECONDS, Budget, Spent
     from evolve.config import Config
     from evolve.overview import searched
@@ -59,7 +61,7 @@ def command(
         elif not budget.allows_birth(spent):
             budget = replace(budget, seconds=spent.seconds + DEFAULT_SECONDS, births=None, trials=None)
             click.echo("the run's budget is spent: five more minutes")
-        go(run, task, budget, jobs, quiet)
+        go(run, task, budget, jobs, usable(allow_weak_sandbox), quiet)
 
 
 def _require_models(models: tuple[tuple[str, float], ...], tokens: int | None, usd: float | None) -> None:

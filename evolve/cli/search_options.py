@@ -70,6 +70,11 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
             self.fail(str(error), param, ctx)
 
 
+weak_option = click.option(
+    "--allow-weak-sandbox",
+    is_flag=True,
+    help="Where nothing better works, confine candidates by resource limits alone: for genomes that you trust.",
+)
 jobs_option = click.option(
     "--jobs",
     type=click.IntRange(1, 1024),
@@ -103,6 +108,7 @@ def search_options(function: Callable[..., None]) -> Callable[..., None]:
             help="Stop before language models read and write more tokens.",
         ),
         jobs_option,
+        weak_option,
         click.option("--quiet", is_flag=True, help="Show no progress."),
     )
     for option in reversed(options):
@@ -110,7 +116,15 @@ def search_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def go(run: Run, task: Task, budget: Budget, jobs: int, quiet: bool, recorded: Run | None = None) -> None:
+def go(
+    run: Run,
+    task: Task,
+    budget: Budget,
+    jobs: int,
+    sandboxes: Sequence[str],
+    quiet: bool,
+    recorded: Run | None = None,
+) -> None:
     """Search in this terminal and say how it ended. The caller holds the run's lock."""
     from evaluator.pool import EvaluatorError
     from evolve.engine import EngineError
@@ -124,7 +138,7 @@ def go(run: Run, task: Task, budget: Budget, jobs: int, quiet: bool, recorded: R
 
     view: ProgressView = Silent() if quiet else progress_view(sys.stdout.isatty())
     try:
-        state = search(run, task, budget, jobs, view, recorded)
+        state = search(run, task, budget, jobs, sandboxes, view, recorded)
     except (EngineError, EvaluatorError, ModelsError, ReplayError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -106,12 +107,14 @@ def command(
     budget_usd: float | None,
     budget_tokens: int | None,
     jobs: int,
+    allow_weak_sandbox: bool,
     quiet: bool,
 ) -> None:
     """Begin a run: evolve optimizers until the budget is spent.
 
     The first Ctrl-C lets the running trials finish, a second one stops at once; `evolve resume` goes on either way.
     """
+    from evaluator.sandbox import usable
     from evolve.budget import Budget, Spent
     from evolve.config import Config
     from evolve.genomes import from_paths, shipped
@@ -119,8 +122,9 @@ def command(
     from evolve.run import new_run
     from evolve.session import create
 
+    sandboxes = usable(allow_weak_sandbox)
     if recorded is not None:
-        _repeat(context, recorded, folder, quiet)
+        _repeat(context, recorded, folder, sandboxes, quiet)
         return
     names = _operators(operators, bool(models))
     if budget_usd is not None or budget_tokens is not None or prices:
@@ -157,7 +161,7 @@ def command(
     with run.lock():
         create(run, config, seeds, budget, jobs)
         click.echo(f"run {run.folder}: {len(seeds)} seed programs, {islands} islands, {jobs} trials at once")
-        go(run, problem, budget, jobs, quiet)
+        go(run, problem, budget, jobs, sandboxes, quiet)
 
 
 def _operators(wanted: str | None, with_models: bool) -> tuple[str, ...]:
@@ -188,7 +192,7 @@ def _require_models(models: tuple[tuple[str, float], ...]) -> None:
         )
 
 
-def _repeat(context: click.Context, recorded: Path, folder: Path | None, quiet: bool) -> None:
+def _repeat(context: click.Context, recorded: Path, folder: Path | None, sandboxes: Sequence[str], quiet: bool) -> None:
     """Repeat a recorded run in a folder of its own.
 
     Raises:
@@ -201,7 +205,7 @@ def _repeat(context: click.Context, recorded: Path, folder: Path | None, quiet: 
     from population.store import Store
 
     given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    other = sorted(set(given) - {"recorded", "folder", "quiet"})
+    other = sorted(set(given) - {"recorded", "folder", "allow_weak_sandbox", "quiet"})
     if other:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in other)
         raise click.UsageError(f"--replay repeats a run as it was: leave out {names}")
@@ -216,4 +220,4 @@ def _repeat(context: click.Context, recorded: Path, folder: Path | None, quiet: 
     with run.lock():
         create_like(run, source)
         click.echo(f"run {run.folder}: repeats {source.folder}, {jobs} trials at once")
-        go(run, problem, budget, jobs, quiet, source)
+        go(run, problem, budget, jobs, sandboxes, quiet, source)

@@ -14,6 +14,8 @@ from tiny_genomes import ADAMW, SGD
 
 from evaluator.pool import Evaluator, EvaluatorError
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
+from evaluator.sandbox import SANDBOXES, get_sandbox
+from evaluator.sandbox.probe import reason_against
 from evaluator.tasks.charlm import CharLM
 
 
@@ -150,6 +152,23 @@ def test_a_text_that_changes_under_the_run_is_noticed(tmp_path: Path) -> None:
         pool.submit(TrialRequest("digest", SGD, task.rung("proxy"), 0))
         with pytest.raises(EvaluatorError, match="text has changed"):
             pool.wait()
+
+
+def test_where_no_sandbox_works_nothing_runs_and_the_reasons_are_told(task, rung, monkeypatch) -> None:
+    with Evaluator(task, jobs=1, sandboxes=()) as pool:
+        pool.submit(TrialRequest("digest", SGD, rung, 0))
+        with pytest.raises(EvaluatorError, match=r"no sandbox works on this machine .*--allow-weak-sandbox"):
+            pool.wait()
+
+
+@pytest.mark.parametrize("name", [sandbox.name for sandbox in SANDBOXES])
+def test_every_sandbox_gives_the_same_values(name, task, run, rung) -> None:
+    if reason_against(get_sandbox(name)):
+        pytest.skip(f"{name} does not work on this machine")
+    with Evaluator(task, jobs=1, sandboxes=(name,)) as pool:
+        pool.submit(TrialRequest("digest", ADAMW, rung, 0))
+        assert pool.wait()[0][1].curve == run(ADAMW).curve
+        assert pool.sandbox == name
 
 
 def test_no_slots_is_an_error(task) -> None:

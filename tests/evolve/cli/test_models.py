@@ -56,6 +56,7 @@ def test_a_run_with_a_model_and_its_replay(tmp_path):
         assert sum(row.usd for row in store.replies()) == pytest.approx(asked * 0.0014)
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or KEY.encode() not in path.read_bytes()
+    assert "equal" in evolve("eval", 1, "--check", "--run", run)
     evolve("start", "--replay", run, "--run", again, "--quiet", OPENAI_API_BASE="http://127.0.0.1:9/v1")
     assert programs(again) == found
     assert "openai/fake" in evolve("status", "--run", again)
