@@ -37,12 +37,11 @@ from evaluator.wire import Channel
 RESULTS = Path(__file__).parent / "results"
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=4.0, memory_bytes=256 << 20, output_bytes=1 << 16)
 TASK = CharLM(width=8, depth=1, heads=1, context=16, batch=4, held_out_sequences=16, proxy_steps=8)
-ALONE = tuple(
-    Sandbox(layer.name, sandbox.fork, (layer,))
-    for sandbox in (get_sandbox("namespaces"),)
-    for layer in sandbox.layers
-    if layer.name == "namespaces"
-) + tuple(Sandbox(layer.name, os.fork, (layer,)) for layer in get_sandbox("landlock").layers)
+_STRONGEST = get_sandbox("namespaces")
+ALONE = (
+    Sandbox(_STRONGEST.layers[0].name, _STRONGEST.fork, _STRONGEST.layers[:1]),
+    *(Sandbox(layer.name, os.fork, (layer,)) for layer in _STRONGEST.layers[1:]),
+)
 """Every layer by itself."""
 NONE = Sandbox("none", os.fork, ())
 

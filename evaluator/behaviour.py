@@ -62,34 +62,33 @@ def encoded(numbers: Sequence[float]) -> str:
     return base64.b85encode(struct.pack(f"<{len(numbers)}d", *numbers)).decode("ascii")
 
 
-def trace(optimizers: Sequence[Any], set_hparams: Callable[[int], object], steps: int) -> float:
-    """Digest of what `set_hparams` sets over a whole schedule.
+def trace(
+    optimizers: Sequence[Any], set_hparams: Callable[[int], object], steps: int, places: Mapping[int, int]
+) -> float:
+    """Digest of every number in the optimizers' groups over a whole schedule.
 
-    Counted is what moves: a value that stays put shows in the training itself, and may as well be written elsewhere.
-    Names do not count, nor does the order of the groups.
+    A group is known by the parameters that it holds, a number by its key. The order of optimizers and groups does not
+    count.
 
     Args:
         optimizers: The recipe's, fresh.
         set_hparams: The recipe's.
         steps: Steps of the schedule.
+        places: Place of each parameter in the model, by its `id`.
 
     Returns:
         A whole number below 2 ** 48.
     """
-    columns: dict[tuple[int, int, str], list[str]] = {}
+    columns: dict[str, list[str]] = {}
     for step in range(steps):
         set_hparams(step)
-        for place, value in _values(optimizers):
-            columns.setdefault(place, []).append(value)
-    moving = sorted(",".join(column) for column in columns.values() if len(set(column)) > 1)
-    return float(int.from_bytes(hashlib.sha256("\n".join(moving).encode()).digest()[:_TRACE_BYTES], "big"))
-
-
-def _values(optimizers: Sequence[Any]) -> Iterator[tuple[tuple[int, int, str], str]]:
-    """Every number that the optimizers' groups hold, with its place."""
-    for index, optimizer in enumerate(optimizers):
-        for number, group in enumerate(optimizer.param_groups):
-            yield from (((index, number, key), value) for key, value in _numbers(group))
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                held = sorted(places[id(parameter)] for parameter in group["params"])
+                for key, value in _numbers(group):
+                    columns.setdefault(f"{held} {key}", []).append(value)
+    told = sorted(f"{place}: {','.join(column)}" for place, column in columns.items())
+    return float(int.from_bytes(hashlib.sha256("\n".join(told).encode()).digest()[:_TRACE_BYTES], "big"))
 
 
 def _numbers(group: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:

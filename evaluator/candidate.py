@@ -192,9 +192,10 @@ class _Worker:
         torch.manual_seed(spec.rng_seed)
         model = spec.shape.build()
         info = Info(spec.info.tokens_per_step, steps)
-        recipe = call_recipe(_load(spec.source), model, steps, info, Watch(model))
+        places = {id(parameter): place for place, parameter in enumerate(model.parameters())}
         try:
-            return trace(recipe.optimizers, recipe.set_hparams, steps)
+            recipe = call_recipe(_load(spec.source), model, steps, info, Watch(model))
+            return trace(recipe.optimizers, recipe.set_hparams, steps, places)
         except Exception:  # noqa: BLE001 - the genome's own code, which may ask for gradients that are not there
             return 0.0
 

@@ -1,21 +1,32 @@
-"""Whether the first steps of a genome can stand for the later ones. Reads text; must not run it or import torch."""
+"""Whether the first steps of a genome can stand for the later ones. Reads text; must not run it or import torch.
+
+A rule of thumb on the safe side, not a proof: it looks for what optimizers do to change their ways in time. What
+depends on values (a gradient that is clipped only when it is long) it cannot see.
+"""
 
 from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 _HOOKS = frozenset({"before_forward", "after_backward", "after_step", "eval_weights"})
 _TRACED = "set_hparams"
-
 _MOST_STEPS = 10_000_000
 """No run is longer."""
 _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
 }
+_SMOOTH_WORDS = "sqrt exp log pow add_ sub_ mul_ div_ lerp_ addcdiv_ addcmul_ add sub mul div lerp update"
+_SMOOTH = frozenset(_SMOOTH_WORDS.split())
+"""What may be done with a count of steps without anything new happening later."""
+_GROUP_WORDS = "setdefault get items keys values update"
+_OF_GROUPS = frozenset(_GROUP_WORDS.split())
+"""Methods that `set_hparams` may call: its effects are then seen in the optimizers' groups."""
 
 _Function = ast.FunctionDef | ast.Lambda
 
@@ -23,16 +34,28 @@ _Function = ast.FunctionDef | ast.Lambda
 def has_step_conditions(source: str, steps: int) -> bool:
     """Whether a genome may do something after `steps` steps that it did not do before.
 
-    True if, outside of what only `set_hparams` runs (its whole schedule can be looked at), there is a whole number from
-    `steps` on, which may be a step at which something happens; or a hook that reads its step. Errs on the side of True.
+    False only if it does not look so: `set_hparams` leaves its mark in the optimizers' groups alone, and outside of
+    what only it runs (its whole schedule can be looked at) there is no whole number from `steps` on, no use of
+    `train_steps`, no hook that reads its step, and no count of steps that is compared, rounded, bounded or passed on.
 
     Args:
         source: A genome that compiles.
         steps: Steps that have been taken.
     """
     tree = ast.parse(source)
-    traced = _only_run_by(tree, _TRACED)
-    return any(_is_late(node, steps) for node in _outside(tree, traced)) or any(map(_reads_step, _hooks(tree)))
+    traced = _only_run_by(tree)
+    outside = list(_outside(tree, traced))
+    try:
+        return (
+            any(_is_late(node, steps) for node in outside)
+            or bool(_names(outside) & _horizons(tree))
+            or any(_has_effects(function) for function in traced)
+            or _hides_hooks(tree)
+            or any(_reads_step(hook) for hook in _hooks(tree))
+            or _counts(outside)
+        )
+    except (ArithmeticError, ValueError, RecursionError):
+        return True  # numbers that no optimizer needs
 
 
 def _is_late(node: ast.AST, steps: int) -> bool:
@@ -42,33 +65,63 @@ def _is_late(node: ast.AST, steps: int) -> bool:
 
 
 def _number(node: ast.AST) -> float | None:
-    """The value of a number, or of a product, sum or power of numbers."""
+    """The value of a number, or of arithmetic with numbers alone."""
     match node:
         case ast.Constant(value=int() | float() as value):
-            return value
-        case ast.BinOp(left=ast.Constant() as left, op=op, right=ast.Constant() as right) if type(op) in _ARITHMETIC:
+            return float(value)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
             a, b = _number(left), _number(right)
-            if a is not None and b is not None:
-                return _ARITHMETIC[type(op)](a, b)
+            if a is None or b is None or (isinstance(op, ast.Div) and b == 0):
+                return None
+            result = _ARITHMETIC[type(op)](a, b)
+            return result if isinstance(result, float) else None
     return None
+
+
+def _horizons(tree: ast.Module) -> set[str]:
+    """Names of the parameters of `recipe` that tell how long a run is."""
+    recipes = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "recipe"]
+    return {recipe.args.args[1].arg for recipe in recipes if len(recipe.args.args) > 1}
+
+
+def _has_effects(function: ast.FunctionDef) -> bool:
+    """Whether a function changes anything but entries of groups and its own variables."""
+    for node in ast.walk(function):
+        match node:
+            case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Global() | ast.Nonlocal() | ast.NamedExpr():
+                return True
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="math"))):
+                continue
+            case ast.Call(func=ast.Attribute(attr=attr)) if attr not in _OF_GROUPS:
+                return True
+    return False
+
+
+def _hides_hooks(tree: ast.Module) -> bool:
+    """Whether a hook is named otherwise than as a key of a dict, where its function is in plain sight."""
+    shown = sum(1 for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys if _hook_name(key))
+    named = sum(1 for node in ast.walk(tree) if isinstance(node, ast.Constant) and _hook_name(node))
+    return named > shown
+
+
+def _hook_name(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value in _HOOKS
 
 
 def _hooks(tree: ast.Module) -> Iterator[_Function | None]:
     """The functions of all hooks; None for one whose function is not in plain sight."""
-    named = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    named = {node.name: node for node in functions}
     for node in ast.walk(tree):
-        pairs: list[tuple[object, ast.expr]] = []
+        values: list[ast.expr] = []
         if isinstance(node, ast.Dict):
-            pairs = [(key.value if isinstance(key, ast.Constant) else "", value) for key, value in _items(node)]
+            values = [value for key, value in zip(node.keys, node.values, strict=True) if _hook_name(key)]
         elif isinstance(node, ast.Call):
-            pairs = [(keyword.arg, keyword.value) for keyword in node.keywords]
-        for key, value in pairs:
-            if key in _HOOKS:
-                yield value if isinstance(value, ast.Lambda) else named.get(getattr(value, "id", ""))
-
-
-def _items(node: ast.Dict) -> list[tuple[ast.expr | None, ast.expr]]:
-    return list(zip(node.keys, node.values, strict=True))
+            values = [keyword.value for keyword in node.keywords if keyword.arg in _HOOKS]
+        for value in values:
+            name = getattr(value, "id", "")
+            unclear = sum(function.name == name for function in functions) > 1
+            yield value if isinstance(value, ast.Lambda) else None if unclear else named.get(name)
 
 
 def _reads_step(hook: _Function | None) -> bool:
@@ -79,21 +132,86 @@ def _reads_step(hook: _Function | None) -> bool:
     return any(isinstance(node, ast.Name) and node.id == name for line in body for node in ast.walk(line))
 
 
-def _only_run_by(tree: ast.Module, name: str) -> set[ast.FunctionDef]:
-    """Functions of that name, and those mentioned in nothing else."""
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    found = {function for function in functions if function.name == name}
-    while True:
-        outside = {node.id for node in _outside(tree, found) if isinstance(node, ast.Name)}
-        more = {function for function in tree.body if isinstance(function, ast.FunctionDef)} - found
-        more = {function for function in more if function.name not in outside and _is_mentioned(function, found)}
-        if not more:
-            return found
-        found |= more
+def _counts(nodes: list[ast.AST]) -> bool:
+    """Whether something that is counted up decides, is rounded or bounded, or goes where it cannot be followed."""
+    counted = {name for node in nodes if (name := _counter(node))}
+    while True:  # what is computed from a count tells the time as well
+        more = {
+            target.id
+            for node in nodes
+            if isinstance(node, ast.Assign) and _mentions(node.value, counted)
+            for each in node.targets
+            for target in ast.walk(each)
+            if isinstance(target, ast.Name)
+        }
+        if more <= counted:
+            break
+        counted |= more
+    return any(_decides(node, counted) for node in nodes)
 
 
-def _is_mentioned(function: ast.FunctionDef, within: set[ast.FunctionDef]) -> bool:
-    return any(isinstance(node, ast.Name) and node.id == function.name for each in within for node in ast.walk(each))
+def _counter(node: ast.AST) -> str:
+    """The name, attribute or key of what is counted up here, or ""."""
+    match node:
+        case ast.AugAssign(target=target, op=ast.Add() | ast.Sub(), value=value) if _number(value) is not None:
+            return _label(target)
+        case ast.Assign(targets=[target], value=ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right)):
+            return _label(target) if _label(target) in (_label(left), _label(right)) else ""
+        case ast.Call(func=ast.Attribute(value=target, attr="add_"), args=[value]) if _number(value) is not None:
+            return _label(target)
+    return ""
+
+
+def _label(node: ast.AST) -> str:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str(name))):
+            return name
+    return ""
+
+
+def _mentions(node: ast.AST, names: set[str]) -> bool:
+    return any(_label(each) in names for each in ast.walk(node))
+
+
+def _decides(node: ast.AST, counted: set[str]) -> bool:
+    match node:
+        case ast.Compare() | ast.BoolOp():
+            return _mentions(node, counted)
+        case ast.BinOp(op=ast.Mod() | ast.FloorDiv()):
+            return _mentions(node, counted)
+        case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
+            return _mentions(test, counted)
+        case ast.Subscript(slice=place) if not isinstance(place, ast.Constant):
+            return _mentions(place, counted)
+        case ast.Call(func=function, args=arguments, keywords=keywords):
+            smooth = _label(function) in _SMOOTH
+            given = [*arguments, *(keyword.value for keyword in keywords)]
+            return not smooth and any(_mentions(each, counted) for each in given)
+    return False
+
+
+def _only_run_by(tree: ast.Module) -> set[ast.FunctionDef]:
+    """Every `set_hparams`, and the module's functions that only these run, directly or through one another."""
+    traced = {node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == _TRACED}
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef) and node not in traced}
+    uses = {name: _names(_outside(function, traced)) & functions.keys() for name, function in functions.items()}
+    elsewhere = _names(_outside(tree, traced | set(functions.values())))
+    wanted = {node for function in traced for node in ast.walk(function)}
+    alone = reached = _names(wanted) & functions.keys()
+    while reached:  # what these use in turn
+        reached = {name for each in reached for name in uses[each]} - alone
+        alone = alone | reached
+    shared = {
+        name for name in alone if name in elsewhere or any(name in uses[user] for user in uses if user not in alone)
+    }
+    while shared:  # what others use too, and what that uses
+        alone = alone - shared
+        shared = {name for each in shared for name in uses[each]} & alone
+    return traced | {functions[name] for name in alone}
+
+
+def _names(nodes: Iterable[ast.AST]) -> set[str]:
+    return {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
 def _outside(tree: ast.AST, functions: set[ast.FunctionDef]) -> Iterator[ast.AST]:

@@ -63,7 +63,7 @@ def next_ask(state: State, busy: int, waiting: int, slots: int, spent: Spent, bu
 
 def _worth_joining(state: State, one: int, other: int) -> bool:
     """Whether two programs are neither parent and child nor have been joined before."""
-    kin = state.programs[one].parent == other or state.programs[other].parent == one
+    kin = other in state.programs[one].parents or one in state.programs[other].parents
     return not kin and frozenset((one, other)) not in state.joined
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from evolve.classes import labelled
 from evolve.decide import Vary
 from evolve.genomes import NamedGenome
+from evolve.operators import SIMPLIFYING
 from evolve.state import State
 from evolve.variation import Varied
 from population.rows import EventRow, ProgramRow
@@ -12,7 +13,7 @@ from population.rows import EventRow, ProgramRow
 
 def attempt_rows(state: State, action: Vary, varied: Varied) -> list[EventRow | ProgramRow]:
     """What to write after a variation: the attempt, and a program unless there is no child or its genome is known."""
-    known = state.known_as(varied.digest, varied.form)
+    known = state.known_as(varied.digest, "" if action.operator in SIMPLIFYING else varied.form)
     result = "none" if varied.child is None else "known" if known is not None else "birth"
     attempt = EventRow(
         state.events + 1,

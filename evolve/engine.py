@@ -333,7 +333,7 @@ class Engine:
             return row is not None
         for path, genome in self._inbox.waiting():
             self._moment = self._elapsed()
-            known = self.state.known_as(genome.digest, genome.form)
+            known = self.state.digests.get(genome.digest)
             if known is None:
                 id = len(self.state.programs) + 1
                 self._ledger.write([entered(genome, "add", id)])

@@ -18,6 +18,8 @@ DIRECTIONS = 5e-5
 """Largest distance between the directions of two models' weights that roundings explain (`benchmarks/novelty.py`)."""
 LENGTHS = 5e-6
 """The same for the logarithms of their lengths."""
+STATE = 0.1
+"""Largest difference of optimizer state, bytes per parameter."""
 PROJECTIONS = 8
 """Numbers of a sketch that tell of directions, then as many that tell of lengths, and so on."""
 
@@ -29,10 +31,12 @@ class Behaviour:
     Attributes:
         trace: What its schedule will be (`evaluator.behaviour.trace`).
         sketch: Where training went, and the evaluation weights if they differ (`evaluator.behaviour.sketch`).
+        state: Bytes of optimizer state per parameter: who needs less of it is something new.
     """
 
     trace: str
     sketch: tuple[float, ...]
+    state: float
 
 
 def behaviour(measures: Mapping[str, float | str]) -> Behaviour | None:
@@ -40,12 +44,13 @@ def behaviour(measures: Mapping[str, float | str]) -> Behaviour | None:
     if "sketch" not in measures:
         return None
     packed = base64.b85decode(str(measures["sketch"]))
-    return Behaviour(str(measures["trace"]), struct.unpack(f"<{len(packed) // 8}d", packed))
+    numbers = struct.unpack(f"<{len(packed) // 8}d", packed)
+    return Behaviour(str(measures["trace"]), numbers, float(measures["state_bytes_per_parameter"]))
 
 
 def alike(one: Behaviour, other: Behaviour) -> bool:
-    """Whether two programs have one schedule, and trained alike up to the order of roundings."""
-    if one.trace != other.trace or len(one.sketch) != len(other.sketch):
+    """Whether two programs have one schedule and one need of memory, and trained alike up to the order of roundings."""
+    if one.trace != other.trace or len(one.sketch) != len(other.sketch) or abs(one.state - other.state) > STATE:
         return False
     bounds = (DIRECTIONS, LENGTHS)
     starts = range(0, len(one.sketch), PROJECTIONS)
@@ -66,6 +71,7 @@ class Behaviours:
 
     def __init__(self) -> None:
         self._by_trace: dict[str, list[tuple[float, int, Behaviour]]] = {}
+        self._gone: set[int] = set()
 
     def add(self, program: int, measures: Mapping[str, float | str]) -> None:
         """Remember what a program's smoke trial measured."""
@@ -73,6 +79,10 @@ class Behaviours:
         if seen is not None:
             entry = (seen.sketch[0], program, seen)
             insort(self._by_trace.setdefault(seen.trace, []), entry, key=lambda known: known[:2])
+
+    def discard(self, program: int) -> None:
+        """Forget a program: one that failed later, or that is nothing new itself, is no measure for others."""
+        self._gone.add(program)
 
     def like(self, measures: Mapping[str, float | str]) -> int | None:
         """The first program that behaved alike on its smoke trial, or None."""
@@ -83,5 +93,5 @@ class Behaviours:
         reach = DIRECTIONS * math.sqrt(PROJECTIONS)  # no single projection of what is alike lies farther off
         start = bisect_left(known, seen.sketch[0] - reach, key=lambda known: known[0])
         end = bisect_right(known, seen.sketch[0] + reach, key=lambda known: known[0])
-        found = [program for _, program, other in known[start:end] if alike(seen, other)]
+        found = [program for _, program, other in known[start:end] if program not in self._gone and alike(seen, other)]
         return min(found, default=None)

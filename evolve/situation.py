@@ -22,7 +22,7 @@ ATTEMPTS = 24
 ELSEWHERE = 16
 """Most changes of other lineages that are told."""
 INSPIRATIONS = 2
-"""Programs of other islands that are shown, at most."""
+"""Other good programs that are shown, at most."""
 PENDING = 12
 """Most lines about what is being tried."""
 LEADERS = 6
@@ -94,7 +94,8 @@ class Situations:
         (seed, before), (other, after) = self._training(state, parent), self._training(state, child)
         if seed != other or [step for step, _ in before] != [step for step, _ in after]:
             return ()
-        return tuple(old - new for (_, old), (_, new) in zip(before, after, strict=True))[1::2]
+        gains = [old - new for (_, old), (_, new) in zip(before, after, strict=True)]
+        return tuple(fmean(gains[i : i + 2]) for i in range(0, len(gains), 2))
 
     def _error(self, id: int) -> str:
         failed = [trial for trial in self._store.trials(id) if trial.outcome not in ("finished", "lost")]

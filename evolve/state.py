@@ -56,6 +56,7 @@ class Known:
     Attributes:
         id: Its id.
         parent: Main parent, or None.
+        parents: All parents, the main one first.
         operator: What made it.
         island: Where it was born.
         is_seed: Whether it is a seed program.
@@ -77,6 +78,7 @@ class Known:
     is_seed: bool
     name: str = ""
     moves: tuple[Move, ...] = ()
+    parents: tuple[int, ...] = ()
     measures: Mapping[str, float | str] = field(default_factory=dict)
     failed: str = ""
     planned: dict[str, int] = field(default_factory=dict)
@@ -193,7 +195,8 @@ class State:
 
     def known_as(self, digest: str, form: str) -> int | None:
         """The program that has this genome already, names aside; None for a new one."""
-        return self.digests.get(digest) or self.forms.get(form)
+        like = self.forms.get(form)  # one that failed may have failed by its names
+        return self.digests.get(digest) or (None if like is None or self.programs[like].failed else like)
 
     def mean(self, program: int) -> float:
         """Posterior mean on the proxy rung: what archives rank by."""
@@ -226,7 +229,7 @@ class State:
     def _on_program(self, row: ProgramRow) -> None:
         parent = row.parents[0] if row.parents else None
         self.programs[row.id] = Known(
-            row.id, parent, row.operator, row.island, row.operator == "seed", row.name, row.moves
+            row.id, parent, row.operator, row.island, row.operator == "seed", row.name, row.moves, row.parents
         )
         if row.operator == "seed":
             self._seeds.append(row.id)
@@ -294,6 +297,7 @@ class State:
         if known.failed:
             return
         known.failed = outcome
+        self.behaviours.discard(known.id)
         self._elites = None
         if known.operator in ASKING and known.operator != "llm_repair" and not known.finished("smoke"):
             self.to_repair.append(known.id)
@@ -412,6 +416,7 @@ class State:
     def _on_same(self, known: Known, other: int) -> None:
         """It behaves as another program: nothing more is paid for it."""
         known.same_as = other
+        self.behaviours.discard(known.id)
         known.planned.pop("proxy", None)
         for plan in [plan for plan in self.queue if plan.program == known.id]:
             self.queue.remove(plan)

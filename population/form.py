@@ -1,12 +1,14 @@
 """The form of a genome: what is left when nobody's choice of names counts, nor where a constant is written.
 
-Two genomes of one form do the same, bit for bit; the reverse does not hold. Must not run a genome or know what its
-parts mean.
+Two genomes of one form are the same program written otherwise; the reverse does not hold: names that Python looks up in
+more ways than one (in class bodies, as keywords, as globals, among its own) stay as they are. Must not run a genome or
+know what its parts mean.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +26,7 @@ def form(source: str) -> str:
     """Digest of a genome's form: 20 hexadecimal characters.
 
     Renamed are variables, functions and classes, and parameters that nobody passes by keyword; a module constant that
-    is a plain value stands where it is used; annotations are left out. Attributes, keys and imported names stay.
+    is a plain value stands where it is used. Attributes, keys, annotations and imported names stay.
 
     Raises:
         population.genome.GenomeError: As `population.genome.parse`.
@@ -59,10 +61,11 @@ class _Renamer(ast.NodeTransformer):
     def __init__(self, tree: ast.Module, nodes: Sequence[ast.AST]) -> None:
         self._spoken = {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
         self._spoken |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        self._splats = any(isinstance(node, ast.keyword) and node.arg is None for node in nodes)
+        self._kept = _kept(nodes)
         own = _names(tree.body)
-        declared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
-        self._constants = _constants(tree, own, declared)
-        self._scopes = [_Scope(own.bound, own.imported | {_KEPT_PARAMETERS})]
+        self._constants = _constants(tree, own, self._kept)
+        self._scopes = [_Scope(own.bound, {_KEPT_PARAMETERS})]
         self._count = 0
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
@@ -81,15 +84,8 @@ class _Renamer(ast.NodeTransformer):
         self.generic_visit(node)
         return _plain(node) or node
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
-        self.generic_visit(node)
-        if node.value is None or not isinstance(node.target, ast.Name) or self._scopes[-1].hidden:
-            return node
-        return ast.copy_location(ast.Assign([node.target], node.value), node)
-
     def visit_arg(self, node: ast.arg) -> ast.arg:
         node.arg = self._new(self._scopes[-1], node.arg)
-        node.annotation = None
         return node
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.ExceptHandler:
@@ -109,11 +105,15 @@ class _Renamer(ast.NodeTransformer):
         node.name = self._new(self._home(name), name)
         node.decorator_list = [self.visit(each) for each in node.decorator_list]
         self._defaults(node.args)
-        node.returns = None
-        kept = {each.arg for each in _parameters(node.args) if name == _KEPT_PARAMETERS or each.arg in self._spoken}
+        node.returns = node.returns and self.visit(node.returns)
+        kept = {
+            each.arg
+            for each in _parameters(node.args)
+            if name == _KEPT_PARAMETERS or self._splats or each.arg in self._spoken
+        }
         own = _names(node.body)
         bound = {each.arg for each in _parameters(node.args)} | own.bound
-        self._scopes.append(_Scope(bound - own.elsewhere, kept | own.imported))
+        self._scopes.append(_Scope(bound - own.elsewhere, kept))
         self._visit_parameters(node.args)
         node.body = [self.visit(line) for line in node.body]
         self._scopes.pop()
@@ -122,7 +122,7 @@ class _Renamer(ast.NodeTransformer):
     def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:
         self._defaults(node.args)
         names = {each.arg for each in _parameters(node.args)}
-        self._scopes.append(_Scope(names | _names([node.body]).bound, names & self._spoken))
+        self._scopes.append(_Scope(names | _names([node.body]).bound, names if self._splats else names & self._spoken))
         self._visit_parameters(node.args)
         node.body = self.visit(node.body)
         self._scopes.pop()
@@ -161,7 +161,9 @@ class _Renamer(ast.NodeTransformer):
             self.visit(each)
 
     def _defaults(self, arguments: ast.arguments) -> None:
-        """Defaults belong to the scope around the function."""
+        """Defaults and annotations belong to the scope around the function."""
+        for each in _parameters(arguments):
+            each.annotation = each.annotation and self.visit(each.annotation)
         arguments.defaults = [self.visit(each) for each in arguments.defaults]
         arguments.kw_defaults = [each and self.visit(each) for each in arguments.kw_defaults]
 
@@ -173,7 +175,7 @@ class _Renamer(ast.NodeTransformer):
         return None
 
     def _new(self, scope: _Scope | None, name: str) -> str:
-        if scope is None or name in scope.fixed or name.startswith("__"):
+        if scope is None or name in scope.fixed or name in self._kept:
             return name
         if name not in scope.numbers:
             self._count += 1
@@ -185,26 +187,61 @@ class _Renamer(ast.NodeTransformer):
         return target is not None and target in self._constants
 
 
-def _constants(tree: ast.Module, own: _Names, declared: set[str]) -> dict[str, ast.Constant]:
-    """Plain values of the module that are bound once and for all.
+def _kept(nodes: Sequence[ast.AST]) -> set[str]:
+    """Names that Python looks up in more ways than one: they stay wherever they occur."""
+    found = set(dir(builtins))
+    for node in nodes:
+        match node:
+            case ast.ClassDef(body=body):
+                found |= _names(body).bound
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                found |= set(names)
+            case ast.alias(name=name, asname=asname):
+                found.add(asname or name.partition(".")[0])
+            case ast.ExceptHandler(name=str(name)) | ast.Name(id=name, ctx=ast.Del()):
+                found.add(name)
+            case ast.Name(id=name) if name.startswith("__"):
+                found.add(name)
+    return found
+
+
+def _constants(tree: ast.Module, own: _Names, kept: set[str]) -> dict[str, ast.Constant]:
+    """Plain values of the module that are bound once and for all, and before they can be used.
 
     Args:
         tree: The module.
         own: Its own names.
-        declared: Names that functions declare global, and so may bind.
+        kept: Names that stay.
     """
-    found = {}
+    found: dict[str, ast.Constant] = {}
+    used: set[str] = set()
     for line in tree.body:
         name = _target(line)
-        value = _plain(line.value) if name and isinstance(line, ast.Assign | ast.AnnAssign) and line.value else None
-        if name and value is not None and own.stored[name] == 1 and name not in declared:
+        value = _plain(line.value) if name and isinstance(line, ast.Assign) else None
+        if name and value is not None and own.stored[name] == 1 and name not in kept and name not in used:
             found[name] = value
+        used |= _used_at_once(line)
     return found
+
+
+def _used_at_once(line: ast.stmt) -> set[str]:
+    """Names that running a line of the module looks up itself: those in functions' bodies wait for a call."""
+    todo: list[ast.AST] = [line]
+    names: set[str] = set()
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        if isinstance(node, ast.FunctionDef):
+            todo += [*node.decorator_list, *node.args.defaults, *(each for each in node.args.kw_defaults if each)]
+        else:
+            todo.extend(ast.iter_child_nodes(node))
+    return names
 
 
 def _target(line: ast.stmt) -> str | None:
     match line:
-        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+        case ast.Assign(targets=[ast.Name(id=name)]):
             return name
     return None
 

@@ -185,7 +185,7 @@ class PaidAttempt(NamedTuple):
         model: Name of the model.
         island: Where the child lives.
         gain: Its main parent's estimate minus its own, nats/token; 0 if that is less, and for none or a failure.
-        usd: What is known to have been paid.
+        usd: What has been paid, at most where nobody knows.
         steps: Training steps paid on the smoke rung and for its first trial on the rung asked for.
     """
 
@@ -317,7 +317,8 @@ PAID = f"""
         SELECT attempt, min(operator) operator, min(model) model, min(island) island
         FROM calls GROUP BY attempt ORDER BY attempt DESC LIMIT :k)
     SELECT last.operator, last.model, last.island, max(coalesce(m.mean - e.mean, 0.0), 0.0),
-        (SELECT coalesce(sum(r.usd), 0.0) FROM calls c JOIN replies r ON r.call = c.id WHERE c.attempt = last.attempt),
+        (SELECT coalesce(sum(iif(r.outcome = 'failed', 0.0, coalesce(r.usd, c.most_usd, 0.0))), 0.0)
+            FROM calls c JOIN replies r ON r.call = c.id WHERE c.attempt = last.attempt),
         (SELECT coalesce(sum(json_extract(t.curve, '$[#-1][0]')), 0) FROM trials t WHERE t.id IN (
             SELECT min(id) FROM trials WHERE program = p.id AND value IS NOT NULL AND rung IN ('smoke', :rung)
             GROUP BY rung))
@@ -325,7 +326,8 @@ PAID = f"""
     WHERE NOT EXISTS (SELECT 1 FROM calls c LEFT JOIN replies r ON r.call = c.id
             WHERE c.attempt = last.attempt AND r.call IS NULL)
         AND (p.id IS NULL OR e.program IS NOT NULL
-            OR EXISTS (SELECT 1 FROM trials WHERE program = p.id AND {FAILED}))
+            OR EXISTS (SELECT 1 FROM trials WHERE program = p.id AND {FAILED})
+            OR EXISTS (SELECT 1 FROM events s WHERE s.kind = 'same' AND json_extract(s.data, '$.program') = p.id))
     ORDER BY last.attempt"""
 
 LEADERS = f"""

@@ -19,10 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evaluator.records import Limits
-from evaluator.sandbox import namespaces
 from evaluator.sandbox.base import Layer
+from evaluator.sandbox.capabilities import NoCapabilities
 from evaluator.sandbox.landlock import Landlock
-from evaluator.sandbox.namespaces import OwnDisk
+from evaluator.sandbox.namespaces import Namespaces
 from evaluator.sandbox.rlimits import ResourceLimits
 from evaluator.sandbox.seccomp import SystemCallFilter
 
@@ -57,9 +57,11 @@ class Sandbox:
                 raise OSError(error.errno, reason) from error
 
 
+_NAMESPACES = Namespaces()
+_LAYERS: tuple[Layer, ...] = (NoCapabilities(), ResourceLimits(), Landlock(), SystemCallFilter())
 SANDBOXES = (
-    Sandbox("namespaces", namespaces.fork, (OwnDisk(), ResourceLimits(), Landlock(), SystemCallFilter())),
-    Sandbox("landlock", os.fork, (ResourceLimits(), Landlock(), SystemCallFilter())),
+    Sandbox("namespaces", _NAMESPACES.fork, (_NAMESPACES, *_LAYERS)),
+    Sandbox("landlock", os.fork, _LAYERS),
     Sandbox("rlimits", os.fork, (ResourceLimits(),), weak=True),
 )
 """Strongest first."""

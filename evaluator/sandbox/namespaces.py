@@ -1,16 +1,15 @@
 """Namespaces: a process sees no other process, no network, no mounts but its own, and a small disk in memory.
 
 Covered: the parent and every other process (none is in sight), daemons (whoever is left dies with the candidate),
-network, shared memory of others, filling the disk (the working folder is a tmpfs of a stated size), capabilities. Not
-covered: reading files that the user may read (see `landlock`), system calls (see `seccomp`). Needs no privilege where
-the kernel lets users make user namespaces.
+network, shared memory of others, filling the disk (the working folder is a tmpfs of a stated size). Not covered:
+reading files that the user may read (see `landlock`), system calls (see `seccomp`). Needs no privilege where the kernel
+lets users make user namespaces.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import struct
 
 from evaluator.records import Limits
 from evaluator.sandbox import system
@@ -27,22 +26,40 @@ _NEW_USER, _NEW_PID, _NEW_NET, _NEW_MOUNT, _NEW_IPC, _NEW_UTS = (
     0x04000000,
 )
 _NOSUID, _NODEV, _NOEXEC, _RECURSIVE, _PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
-_CAPABILITY_VERSION = 0x20080522
 
 
-def fork() -> int:
-    """Fork into fresh namespaces; like `os.fork`, in whose child this process is number 1.
+class Namespaces:
+    """New namespaces with a small disk in memory over the working folder."""
 
-    Raises:
-        OSError: The kernel refused.
-    """
-    user, group = os.geteuid(), os.getegid()
-    pid = system.clone(_NEW_USER | _NEW_PID | _NEW_NET | _NEW_MOUNT | _NEW_IPC | _NEW_UTS)
-    if pid == 0:
+    name = "namespaces"
+
+    def __init__(self) -> None:
+        self._ids = (os.geteuid(), os.getegid())
+
+    def fork(self) -> int:
+        """Fork into fresh namespaces; like `os.fork`, in whose child this process is number 1.
+
+        Raises:
+            OSError: The kernel refused; there is no child then.
+        """
+        self._ids = (os.geteuid(), os.getegid())  # inside, nobody is known until `enter`
+        return system.clone(_NEW_USER | _NEW_PID | _NEW_NET | _NEW_MOUNT | _NEW_IPC | _NEW_UTS)
+
+    def enter(self, limits: Limits, folder: str) -> None:
+        """Called in the child of `fork`: whoever we were outside, that we are inside, without privileges there.
+
+        Raises:
+            OSError: The kernel refused.
+        """
+        user, group = self._ids
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{user} {user} 1")
         _write("/proc/self/gid_map", f"{group} {group} 1")
-    return pid
+        system.call("mount", b"none", b"/", None, ctypes.c_ulong(_RECURSIVE | _PRIVATE), None)
+        options = f"size={DISK_BYTES},mode=700,nr_inodes=4096".encode()
+        flags = ctypes.c_ulong(_NOSUID | _NODEV | _NOEXEC)
+        system.call("mount", b"tmpfs", folder.encode(), b"tmpfs", flags, options)
+        os.chdir(folder)
 
 
 def _write(path: str, text: str) -> None:
@@ -51,32 +68,3 @@ def _write(path: str, text: str) -> None:
         os.write(fd, text.encode())
     finally:
         os.close(fd)
-
-
-class OwnDisk:
-    """Mounts a small disk in memory over the working folder, then gives up every capability."""
-
-    name = "namespaces"
-
-    def enter(self, limits: Limits, folder: str) -> None:
-        """Called in the child of `fork`.
-
-        Raises:
-            OSError: The kernel refused.
-        """
-        system.call("mount", b"none", b"/", None, ctypes.c_ulong(_RECURSIVE | _PRIVATE), None)
-        options = f"size={DISK_BYTES},mode=700,nr_inodes=4096".encode()
-        flags = ctypes.c_ulong(_NOSUID | _NODEV | _NOEXEC)
-        system.call("mount", b"tmpfs", folder.encode(), b"tmpfs", flags, options)
-        os.chdir(folder)
-        last = int(_read("/proc/sys/kernel/cap_last_cap"))
-        for capability in range(last + 1):
-            system.call("prctl", system.PR_CAPBSET_DROP, capability, 0, 0, 0)
-        header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION, 0), 8)
-        none = ctypes.create_string_buffer(24)
-        system.call("capset", ctypes.byref(header), ctypes.byref(none))
-
-
-def _read(path: str) -> str:
-    with open(path, encoding="ascii") as file:
-        return file.read()

@@ -36,6 +36,8 @@ _Numbers = tuple[int | None, int | None]
 
 _OWN_ONLY: dict[str, _Numbers] = {"kill": (62, 129), "tgkill": (234, 131)}
 """Allowed towards the process itself: `abort` needs it."""
+_CALLER_ONLY: dict[str, _Numbers] = {"prlimit64": (302, 261)}
+"""Allowed with a 0 for the process, which is the caller: `getrlimit` needs it."""
 
 _REFUSED: dict[str, _Numbers] = {
     # processes and programs
@@ -45,7 +47,8 @@ _REFUSED: dict[str, _Numbers] = {
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "tkill": (200, 130),
     "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "pidfd_send_signal": (424, 424),
     "pidfd_open": (434, 434), "pidfd_getfd": (438, 438), "process_madvise": (440, 440), "setpriority": (141, 140),
-    "ioprio_set": (251, 30), "migrate_pages": (256, 238), "move_pages": (279, 239),
+    "sched_setaffinity": (203, 122), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274), "ioprio_set": (251, 30), "migrate_pages": (256, 238), "move_pages": (279, 239),
     # sockets: the control socket is there already, and is only read and written
     "socket": (41, 198), "socketpair": (53, 199), "bind": (49, 200), "listen": (50, 201), "accept": (43, 202),
     "accept4": (288, 242), "connect": (42, 203),
@@ -113,11 +116,12 @@ def _program(column: int, arch: int, pid: int) -> bytes:
     ]
     for number in _numbers(_REFUSED, column):
         parts += [op(_JUMP_EQUAL, number, no=1), refuse]
-    for number in _numbers(_OWN_ONLY, column):
+    own = [(number, pid) for number in _numbers(_OWN_ONLY, column)]
+    for number, whom in [*own, *((number, 0) for number in _numbers(_CALLER_ONLY, column))]:
         parts += [
             op(_JUMP_EQUAL, number, no=4),
             op(_LOAD, _FIRST_ARGUMENT),
-            op(_JUMP_EQUAL, pid, no=1),
+            op(_JUMP_EQUAL, whom, no=1),
             op(_RETURN, _ALLOW),
             refuse,
         ]

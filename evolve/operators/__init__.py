@@ -26,6 +26,8 @@ ASKING = {"llm_diff": 1, "llm_rewrite": 1, "llm_crossover": 2, "llm_tune": 1, "l
 """The same for operators that ask a language model; NAME_OF is the class `NameOf`."""
 
 
+SIMPLIFYING = frozenset({"prune", "ablate", "llm_ablate"})
+"""Those that take something out: that nothing else changes is no reason against what they make."""
 OPEN_ENDED = frozenset({"llm_diff", "llm_rewrite"})
 """Those that leave it to the model what to change: what an island is for, and what others found, is told to these."""
 

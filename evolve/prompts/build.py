@@ -17,8 +17,9 @@ BOUND = 16_000
 """Most tokens of a prompt."""
 BYTES_PER_TOKEN = 3
 LEGEND = (
-    "gain: loss of the parent minus the child's, as estimated; raw: their plain mean difference on common rng_seeds; "
-    "training: the same of the training loss on one rng_seed, quarter by quarter of the run"
+    "the child's estimate; gain: the parent's loss minus the child's, as estimated; raw: their plain mean difference "
+    "on common rng_seeds; training: the same of the training loss on one rng_seed, by quarters of the run; last, in "
+    "quotation marks, what its author said"
 )
 _HISTORY = 0.3
 """Share of the bound that the history of a lineage may take before inspirations have had theirs."""
@@ -46,7 +47,8 @@ def build(situation: Situation, request: str, bound: int = BOUND) -> Prompt:
     """The prompt for a request about a situation.
 
     Rules, task, programs and request are always there. What is left of the bound goes to the history of the lineage,
-    the leaders, response maps and inspirations, in this order; each is cut at its end.
+    the leaders, response maps, what is being tried, other lineages' changes and inspirations, in this order; each is
+    cut at its end.
 
     Args:
         situation: What there is to tell.
@@ -76,7 +78,8 @@ def build(situation: Situation, request: str, bound: int = BOUND) -> Prompt:
             break
         left -= tokens(text)
         parts.append(text)
-        before.append(program)
+        if program.source.rstrip() in text:  # what is shown as a diff cannot be the ground of another
+            before.append(program)
         shown += 1
     if shown < len(situation.inspirations):
         cuts.append(f"inspirations: {shown} of {len(situation.inspirations)}")
@@ -88,12 +91,12 @@ def _lists(situation: Situation) -> Iterator[tuple[str, str, Sequence[str], floa
     """What there is to tell in lines: a name for what is cut, a title, the lines, their share of what is left."""
     history = f"What was tried on this lineage, nearest first ({LEGEND}):"
     responses = "How the loss answers to single hyperparameters (> and < point away from the better value):"
-    pending = [f"- {sections.one_line(line)}" for line in situation.pending]
+    pending = [f"- {sections.spoken(line)}" for line in situation.pending]
     yield "history", history, sections.tried_lines(situation.tried), _HISTORY
     yield "leaders", "The best programs of the run:", sections.leader_lines(situation.leaders), 1.0
     yield "responses", responses, sections.response_lines(situation), 1.0
     yield "pending", "Being tried now, without a result yet:", pending, 1.0
-    elsewhere = "What models proposed on other lineages, newest first:"
+    elsewhere = f"What models proposed on other lineages, newest first ({'as above' if situation.tried else LEGEND}):"
     yield "elsewhere", elsewhere, sections.tried_lines(situation.elsewhere), _HISTORY
 
 

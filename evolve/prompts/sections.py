@@ -137,13 +137,23 @@ def tried_lines(attempts: Sequence[Attempt]) -> list[str]:
 
 
 def _tried(attempt: Attempt) -> str:
-    told = f"- #{attempt.program} from #{attempt.parent}, {attempt.operator}: {one_line(attempt.change)}: "
+    came = f"- #{attempt.program} from #{attempt.parent}, {_came_of(attempt)}"
+    return f"{came}; {attempt.operator}: {spoken(attempt.change)}"
+
+
+def spoken(text: str) -> str:
+    """Foreign words on one line, between quotation marks of their own."""
+    return '"' + one_line(text).replace('"', "'") + '"'
+
+
+def _came_of(attempt: Attempt) -> str:
+    """Our own figures: they stand before the words of others."""
     if attempt.same_as is not None:
-        return told + f"nothing new, it trains just as #{attempt.same_as} does"
+        return f"nothing new, it trains just as #{attempt.same_as} does"
     if attempt.gain is None:
-        return told + f"failed ({one_line(attempt.failure, 160)})"
+        return f"failed ({spoken(attempt.failure)})"
     word = "better" if attempt.low > 0 else "worse" if attempt.high < 0 else "not told apart"
-    told += f"{value(attempt.mean)}, gain {attempt.gain:+.5f} [{attempt.low:+.5f}, {attempt.high:+.5f}], {word}"
+    told = f"{value(attempt.mean)}, gain {attempt.gain:+.5f} [{attempt.low:+.5f}, {attempt.high:+.5f}], {word}"
     if attempt.raw is not None:
         told += f"; raw {attempt.raw[0]:+.5f} on {_seeds(attempt.raw[1])}"
     if attempt.longer is not None:
@@ -155,7 +165,7 @@ def _tried(attempt: Attempt) -> str:
 
 def leader_lines(leaders: Sequence[tuple[Known, str]]) -> list[str]:
     """The best programs of the run, best first."""
-    return [f"- {described(program)}: {one_line(change)}" for program, change in leaders]
+    return [f"- {described(program)}; {spoken(change)}" for program, change in leaders]
 
 
 def response_lines(situation: Situation) -> list[str]:

@@ -48,7 +48,7 @@ class Attempt:
         raw: Mean difference on the proxy rng_seeds that both have, and how many these are; None without any.
         longer: The same on the confirm rung, or None.
         failure: Outcome and reason if it failed, else "".
-        course: Parent's training loss minus the child's in the stretches of a proxy trial, first to last.
+        course: Parent's training loss minus the child's by quarters of a proxy trial, first to last.
         same_as: The known program whose behaviour the child has, or None.
     """
 
@@ -86,7 +86,7 @@ class Situation:
         responses: For each hyperparameter of the parent: (value, estimate) of relatives that differ in it alone.
         pending: What is being tried and has no result yet, one line each.
         elsewhere: Changes that models proposed on other lineages, newest first.
-        inspirations: The best programs of other islands.
+        inspirations: The best program of all and the best of other islands.
         leaders: The best programs of the run: what was done to make each, and its estimate.
     """
 

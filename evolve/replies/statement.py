@@ -17,6 +17,8 @@ _LONGEST = 400
 _NAMES = "HYPOTHESIS|CHANGE|COMPONENT|DEPTH|PROVENANCE"
 _FIELD = re.compile(rf"[\s>*_#-]*({_NAMES})[\s*_]*:[\s*_]*(.*?)[\s*_]*", re.IGNORECASE)
 
+_CODE = re.compile(r"\s*(```|~~~|<{5,}\s*(SEARCH|ORIGINAL|HEAD)\b)", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -41,6 +43,8 @@ def statement_in(reply: str) -> Statement:
     """The statement of a reply; of a field given twice the first counts."""
     found: dict[str, str] = {}
     for line in reply.splitlines():
+        if _CODE.match(line):
+            break  # what follows is a program: its comments are not the model's word on it
         match = _FIELD.fullmatch(line)
         if match:
             found.setdefault(match[1].lower(), " ".join(match[2].split()))

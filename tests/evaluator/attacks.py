@@ -158,6 +158,8 @@ assert ctypes.get_errno() not in (1, 3, 38), ctypes.get_errno()
         Attack("mount", f"{_LIBC}assert libc.mount(b'x', b'.', b'tmpfs', 0, None) == 0\n{_OPEN}"),
         Attack("chroot", f"import os\nos.chroot('.')\n{_OPEN}"),
         Attack("raise a limit", f"import resource\nresource.setrlimit(resource.RLIMIT_CPU, (9999, 9999))\n{_OPEN}"),
+        Attack("limit the engine", f"import resource\nresource.prlimit({parent}, resource.RLIMIT_NOFILE)\n{_OPEN}"),
+        Attack("move the engine to one core", f"import os\nos.sched_setaffinity({parent}, {{0}})\n{_OPEN}"),
         Attack("outlive the engine", f"{_LIBC}assert libc.prctl(1, 0, 0, 0, 0) == 0\n{_OPEN}"),
         Attack("kernel keys", f"{_LIBC}assert libc.syscall(250, 0, -3, 0) >= 0\n{_OPEN}"),
         Attack("io_uring", f"{_LIBC}b = ctypes.create_string_buffer(200)\nassert libc.syscall(425, 4, b) >= 0\n{_OPEN}"),

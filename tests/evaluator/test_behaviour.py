@@ -38,23 +38,42 @@ def test_zeros_and_one_number_have_a_sketch() -> None:
     assert all(map(math.isfinite, sketch([torch.zeros(3), torch.tensor(2.0)])))
 
 
-def optimizer(**group: object) -> SimpleNamespace:
-    return SimpleNamespace(param_groups=[{"params": [], "lr": 1.0, "beta": 0.9, **group}])
+P, Q = torch.zeros(1), torch.zeros(1)
+PLACES = {id(P): 0, id(Q): 1}
 
 
-def traced(one: SimpleNamespace, factor: float = 1.0, key: str = "lr") -> float:
+def optimizer(*params: torch.Tensor, **group: object) -> SimpleNamespace:
+    return SimpleNamespace(param_groups=[{"params": list(params), "lr": 1.0, "beta": 0.9, **group}])
+
+
+def traced(one: SimpleNamespace, *others: SimpleNamespace, factor: float = 1.0, key: str = "lr") -> float:
     def set_hparams(step: int) -> None:
         one.param_groups[0][key] = factor * 0.1 * (1 - step / 20)
 
-    return trace([one], set_hparams, 20)
+    return trace([one, *others], set_hparams, 20, PLACES)
 
 
-def test_a_trace_is_what_moves_whatever_it_is_called() -> None:
-    assert traced(optimizer()) == traced(optimizer()) == traced(optimizer(), factor=1 + 1e-14)
-    assert traced(optimizer(), key="rate") == traced(optimizer(beta=0.8))
-    assert traced(optimizer()) != traced(optimizer(), factor=1.0001)
-    assert traced(optimizer(lr=torch.tensor(1.0))) == traced(optimizer())
-    assert traced(optimizer()) < 2**48
+def test_a_trace_is_what_the_groups_hold_at_every_step() -> None:
+    assert traced(optimizer(P)) == traced(optimizer(P), factor=1 + 1e-14) < 2**48
+    assert traced(optimizer(P, lr=torch.tensor(1.0))) == traced(optimizer(P))
+    assert traced(optimizer(P), optimizer(Q)) == trace_in_other_order()
+    for other in (
+        traced(optimizer(P), factor=1.0001),
+        traced(optimizer(P, beta=0.8)),
+        traced(optimizer(P), key="beta"),
+        traced(optimizer(Q)),
+    ):
+        assert other != traced(optimizer(P))
+    assert traced(optimizer(P), optimizer(Q)) != traced(optimizer(Q), optimizer(P))
+
+
+def trace_in_other_order() -> float:
+    first, second = optimizer(Q), optimizer(P)
+
+    def set_hparams(step: int) -> None:
+        second.param_groups[0]["lr"] = 0.1 * (1 - step / 20)
+
+    return trace([first, second], set_hparams, 20, PLACES)
 
 
 REFACTORED = SGD.replace("1e-3 * (1 - step / train_steps)", "rate * (train_steps - step) / train_steps").replace(

@@ -256,7 +256,7 @@ def test_what_is_joined_is_neither_kin_nor_joined_before(tmp_path):
     config = replace(CONFIG, operators=("perturb", "llm_crossover"))
     search(tmp_path, Budget(births=40), SimulatedModels(), config=config)
     programs, calls, _, _ = told(tmp_path)
-    parents = {row.id: row.parents[:1] for row in programs}
+    parents = {row.id: row.parents for row in programs}
     pairs = [call.parents for call in calls if call.turn == 1]
     kin = [pair for pair in pairs if pair[0] in parents[pair[1]] or pair[1] in parents[pair[0]]]
     assert len(pairs) > 15

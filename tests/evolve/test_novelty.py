@@ -62,6 +62,25 @@ def test_the_index_finds_the_first_that_is_alike(known: list[tuple[int, str]], p
     assert behaviours.like(at(place, "t")) == min(plainly, default=None)
 
 
+def test_who_needs_less_memory_is_something_new() -> None:
+    one = measures(*sketch())
+    assert not alike(behaviour(one), behaviour({**one, "state_bytes_per_parameter": 2.0}))
+
+
+def test_what_failed_or_is_nothing_new_is_no_measure() -> None:
+    behaviours = Behaviours()
+    behaviours.add(1, measures(*sketch()))
+    behaviours.add(2, measures(*sketch()))
+    behaviours.discard(1)
+    assert behaviours.like(measures(*sketch())) == 2
+
+
+def test_sketches_have_as_many_numbers_as_are_compared() -> None:
+    from evaluator import behaviour as measured
+
+    assert measured.PROJECTIONS == PROJECTIONS
+
+
 def smoked(story: Story, program: int, numbers: list[float]) -> TrialRow:
     """The smoke trial of a program, not written yet."""
     return TrialRow(story.trials + 1, program, "smoke", 0, "f", "finished", 3.0, measures=measures(*numbers), seq=99)
@@ -103,10 +122,18 @@ def test_a_child_of_its_own_kind_goes_on() -> None:
     assert list(story.state.queue) == [Planned(2, "proxy", 0)]
 
 
+def test_a_program_that_failed_later_is_no_reason_to_leave_a_child_untried() -> None:
+    story = family()
+    story.trial(1, "proxy", 2, None, outcome="timed_out")
+    story.program(2, "llm_rewrite", (1,), birth=1)
+    assert recognised(story.state, smoked(story, 2, sketch())) is None
+
+
 def test_values_that_moved_and_pruned_children_are_measured() -> None:
     story = family()
-    story.program(2, "prune", (1,), birth=1)
-    assert recognised(story.state, smoked(story, 2, sketch())) is None
+    for id, operator in ((4, "prune"), (5, "ablate"), (2, "llm_ablate")):
+        story.program(id, operator, (1,), birth=id)
+        assert recognised(story.state, smoked(story, id, sketch())) is None
     moved = ProgramRow(3, "d3", "", "perturb", 0, 2, (1,), moves=(Move("EPS", 1e-8, 2e-8),), seq=50)
     story.state.apply(moved)
     assert recognised(story.state, smoked(story, 3, sketch())) is None
@@ -125,3 +152,11 @@ def test_a_genome_that_differs_in_names_alone_is_known() -> None:
     assert story.state.known_as("new", "f1") == 1
     assert story.state.known_as("d2", "other") == 2
     assert story.state.known_as("new", "") is None
+
+
+def test_a_genome_whose_like_failed_is_tried() -> None:
+    story = Story()
+    story.state.apply(ProgramRow(1, "d1", "", "seed", 0, None, form="f1", seq=1))
+    story.trial(1, "smoke", 0, None, outcome="crashed")
+    assert story.state.known_as("new", "f1") is None
+    assert story.state.known_as("d1", "f1") == 1

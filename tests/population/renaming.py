@@ -22,6 +22,8 @@ def renamed(source: str, rng: random.Random) -> str:
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
+    if any(isinstance(node, ast.keyword) and node.arg is None for node in nodes):  # a dict may fill any parameter
+        spoken |= {node.arg for node in nodes if isinstance(node, ast.arg)}
     spoken |= {"recipe", "model", "train_steps", "info", "__init__", "step"}
     in_classes = {
         line.name

@@ -31,16 +31,12 @@ SAME = {
     ),
     "a constant written where it is used": ("LR = -0.5\n" + recipe("return LR"), recipe("return -0.5")),
     "a closure's variable": (
-        recipe("n = [0]", "def f(step):", "    nonlocal n", "    n = step", "return f"),
-        recipe("k = [0]", "def g(s):", "    nonlocal k", "    k = s", "return g"),
+        recipe("n = [0]", "def f(step):", "    n[0] = step", "return f"),
+        recipe("k = [0]", "def g(s):", "    k[0] = s", "return g"),
     ),
     "a comprehension's variable": (
         recipe("p = 1", "return [p for p in model if p]"),
         recipe("p = 1", "return [q for q in model if q]"),
-    ),
-    "annotations": (
-        "def recipe(model: int, train_steps) -> int:\n    a: int = 1\n    return a\n",
-        recipe("a = 1", "return a"),
     ),
     "a lambda's parameter": (recipe("return lambda s: s"), recipe("return lambda t: t")),
 }
@@ -85,6 +81,46 @@ DIFFERENT = {
     "what a class sees": (
         "x = 1\nx = 2\nclass C:\n    x = 3\n    def f(self): return x\nrecipe = C\n",
         "y = 1\ny = 2\nclass C:\n    x = 3\n    def f(self): return self.x\nrecipe = C\n",
+    ),
+    "what a class takes from outside": (
+        "LR = 0.1\nclass Opt:\n    LR = LR\nrecipe = Opt\n",
+        "LR = 0.9\nclass Opt:\n    LR = LR\nrecipe = Opt\n",
+    ),
+    "what a class body makes of two names": (
+        "f = dict\na = f(x=1)\nb = f(x=2)\nclass C:\n    a = a\nrecipe = C\n",
+        "f = dict\nb = f(x=1)\na = f(x=2)\nclass C:\n    a = a\nrecipe = C\n",
+    ),
+    "a default inside a class": (
+        "beta = 0.1\nclass C:\n    beta = 0.5\n    def __init__(self, beta=beta): self.x = beta\nrecipe = C\n",
+        "beta = 0.2\nclass C:\n    beta = 0.5\n    def __init__(self, beta=beta): self.x = beta\nrecipe = C\n",
+    ),
+    "a constant before and after an import of its name": (
+        "pi = 3\nfrom math import pi\n" + recipe("return pi"),
+        "from math import pi\npi = 3\n" + recipe("return pi"),
+    ),
+    "which global is meant": (
+        "a = [1]\nb = [2]\n" + recipe("a = b = 3", "def f():", "    global a", "    return a", "return f"),
+        "b = [1]\na = [2]\n" + recipe("a = b = 3", "def f():", "    global a", "    return a", "return f"),
+    ),
+    "which builtin is used before it is shadowed": (
+        "y = max(1, 2)\nmax = 3 * y\nrecipe = max\n",
+        "y = min(1, 2)\nmin = 3 * y\nrecipe = min\n",
+    ),
+    "parameters that a dict fills": (
+        "def up(eps, decay): return eps - decay\n" + recipe("return up(**model)"),
+        "def up(decay, eps): return decay - eps\n" + recipe("return up(**model)"),
+    ),
+    "a constant that comes too late": (
+        "def f(x=LR): return x\nLR = 0.1\n" + recipe("return f()"),
+        "LR = 0.1\ndef f(x=LR): return x\n" + recipe("return f()"),
+    ),
+    "an annotation": (
+        "def f(x: Tensor): return x\n" + recipe("return f(1)"),
+        "def f(x): return x\n" + recipe("return f(1)"),
+    ),
+    "which variable is which": (
+        recipe("a, b = 1, 2", "def f(b):", "    return a - b", "return f(b)"),
+        recipe("a, b = 1, 2", "def f(a):", "    return a - b", "return f(b)"),
     ),
     "a captured name": (
         "def recipe(model, y):\n    z = y\n    match model:\n        case x: return x\n",

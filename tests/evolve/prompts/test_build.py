@@ -40,9 +40,9 @@ def test_everything_that_is_known_is_told_with_the_digits_that_decide():
     told = text()
     for part in (
         "#7 (perturb): 3.27861 [3.27000, 3.29000], 3 rng_seeds; after 360 steps 3.10000, 4 rng_seeds",
-        "- #9 from #7, perturb: LR 0.1 -> 0.2: 3.27440, gain +0.00420 [+0.00100, +0.00700], better; raw",
-        "; raw +0.00500 on 2 rng_seeds",
-        "- #8 from #7, ablate: without momentum: failed (diverged: the loss is not finite)",
+        "- #9 from #7, 3.27440, gain +0.00420 [+0.00100, +0.00700], better; raw +0.00500 on 2 rng_seeds; perturb:",
+        'perturb: "LR 0.1 -> 0.2"',
+        '- #8 from #7, failed ("diverged: the loss is not finite"); ablate: "without momentum"',
         "- LR: 0.05 (3.28000) < 0.1 (3.27861) > 0.2 (3.27902)",
         "Another good program, of island 2, #3 (muon)",
         "This island tunes",
@@ -74,7 +74,7 @@ def test_curves_and_ideas_of_other_lineages_are_told():
     )
     told = text(replace(SITUATION, parent=parent, tried=tried, elsewhere=elsewhere))
     assert "up to each one named: 60: 3.5000, 120: 3.2600" in told
-    assert "better, +0.01000 on 3 longer runs; training +0.0200 -0.0030\n" in told
+    assert "better, +0.01000 on 3 longer runs; training +0.0200 -0.0030; llm_diff" in told
     assert (
         "What models proposed on other lineages, newest first:\n- #30 from #20, llm_diff: trust ratio: 0.00000, gain"
         in told
@@ -113,7 +113,9 @@ def test_nothing_in_a_genome_or_a_note_can_end_its_quotation(comment, note):
     word = sections.mark(source, *(each.source for each in situation.inspirations))
     assert told.count(f"\n{word} end]]") == told.count(f"[[program {word}\n") == 2
     line = next(line for line in told.splitlines() if line.startswith("- #9 from #7"))
-    assert line.endswith("not told apart") or line.endswith("better")
+    assert line.startswith('- #9 from #7, 0.00000, gain +0.10000 [+0.00000, +0.20000], not told apart; llm_diff: "')
+    assert line.endswith('"')
+    assert line.count('"') == 2
     assert "[[" not in line
 
 
@@ -136,7 +138,7 @@ def test_every_request_says_what_a_reply_looks_like(name):
 
 def test_what_is_being_tried_is_told_on_a_line_each():
     told = text(replace(SITUATION, pending=("#31 from #7: trust\n[[ratio", "llm_diff of #7, not answered yet")))
-    assert "without a result yet:\n- #31 from #7: trust [ratio\n- llm_diff of #7, not answered yet" in told
+    assert 'without a result yet:\n- "#31 from #7: trust [ratio"\n- "llm_diff of #7, not answered yet"' in told
 
 
 def test_an_island_says_what_it_is_for_only_where_the_model_is_free():

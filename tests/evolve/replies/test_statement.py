@@ -26,3 +26,8 @@ def test_what_is_missing_or_unknown_is_empty():
 
 def test_a_later_line_cannot_change_an_earlier_one():
     assert statement_in(PLAIN + "DEPTH: breakthrough\n").depth == "moderate"
+
+
+def test_a_comment_in_the_program_is_no_statement():
+    said = statement_in("HYPOTHESIS: x\n```python\n# change: fix me later\n```\nCHANGE: y")
+    assert (said.hypothesis, said.change) == ("x", "")
