@@ -21,6 +21,7 @@ def command(program: str, only_source: bool, folder: Path | None, as_json: bool)
 
     PROGRAM is an id, the beginning of a digest, or a seed program's name.
     """
+    from evolve.novelty import SAME
     from evolve.overview import standings
     from evolve.views.console import show
     from evolve.views.family import family
@@ -34,12 +35,14 @@ def command(program: str, only_source: bool, folder: Path | None, as_json: bool)
         near = [store.program(id) for id in dict.fromkeys((*row.parents, row.id, *store.children(row.id)))]
         trials = [trial for each in near for trial in store.trials(each.id)]
         estimates = [at for each in near for at in store.estimates(program=each.id)]
+        same_as = next((e.data["as"] for e in store.events(SAME) if e.data["program"] == row.id), None)
         if as_json:
             own = asdict(row) | {
+                "same_as": same_as,
                 "trials": [asdict(trial) for trial in trials if trial.program == row.id],
                 "estimates": [asdict(at) for at in estimates if at.program == row.id],
             }
             print_json(own)
             return
         best, _ = standings(store)
-        show(*program_views(family(near, trials, estimates), row.id, best.id if best else None))
+        show(*program_views(family(near, trials, estimates), row.id, best.id if best else None, same_as))

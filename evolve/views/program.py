@@ -16,16 +16,19 @@ from evolve.views.source import Diff, Source
 from population.rows import ProgramRow
 
 
-def program_views(family: Family, program: int, best: int | None = None) -> tuple[Showable | str, ...]:
+def program_views(
+    family: Family, program: int, best: int | None = None, same_as: int | None = None
+) -> tuple[Showable | str, ...]:
     """`show ID`: who it is, estimates, trials, what changed against its main parent, source.
 
     Args:
         family: The program with its trials and estimates, and its parents with theirs.
         program: Its id.
         best: Id of the best program.
+        same_as: Id of the program that it was recognised as, if it was.
     """
     row = family.by_id[program]
-    parts: list[Showable | str] = [facts_grid(family, row, best), estimates_grid(family, row)]
+    parts: list[Showable | str] = [facts_grid(family, row, best), estimates_grid(family, row, same_as)]
     parts.append(trials_grid(family, row))
     parent = family.main_parent(program)
     if parent is not None:
@@ -70,7 +73,7 @@ def _children(family: Family, id: int, most: int = 6) -> str:
     return shown + (f" and {len(children) - most} more" if len(children) > most else "")
 
 
-def estimates_grid(family: Family, row: ProgramRow) -> Grid:
+def estimates_grid(family: Family, row: ProgramRow, same_as: int | None = None) -> Grid:
     """Estimate per rung with its interval, and the difference to the main parent's on the same rung."""
     parent = family.main_parent(row.id)
     rows = []
@@ -95,7 +98,8 @@ def estimates_grid(family: Family, row: ProgramRow) -> Grid:
         Column("n", "right"),
         Column(f"against #{parent}" if parent is not None else "against parent", "right"),
     )
-    return Grid(columns, tuple(rows), title="estimates", note="" if rows else "none yet")
+    missing = "none yet" if same_as is None else f"none: it trains just as #{same_as} does, so it was tried no further"
+    return Grid(columns, tuple(rows), title="estimates", note="" if rows else missing)
 
 
 def trials_grid(family: Family, row: ProgramRow) -> Grid:

@@ -79,7 +79,9 @@ def test_show_tells_everything_about_a_program(two):
 
 
 def test_show_a_program_that_has_nothing_yet():
-    text = text_of(*program_views(family([ProgramRow(1, "aa", OLD, "seed", 0, None, name="sgd")]), 1))
+    alone = family([ProgramRow(1, "aa", OLD, "seed", 0, None, name="sgd")])
+    assert "it trains just as #7 does" in text_of(*program_views(alone, 1, same_as=7))
+    text = text_of(*program_views(alone, 1))
     assert text.count("none yet") == 2
     assert "@@" not in text
 
