@@ -16,6 +16,7 @@ import importlib
 import os
 import platform
 import pwd
+import re
 import signal
 import socket
 import sys
@@ -172,7 +173,7 @@ def table(planned: tuple[Attack, ...], columns: list[Column], whole: list[Column
     ]
     for attack in score:
         gained = ["yes" if column.through[attack.name] else "no" for column in (columns[0], strongest)]
-        ended = strongest.outcomes[attack.name].replace("|", "/")[:110]
+        ended = re.sub(r"/\S*/", ".../", strongest.outcomes[attack.name]).replace("|", "/")[:110]
         lines.append(f"| {attack.name} | {static(attack) or '-'} | {gained[0]} | {gained[1]} | {ended} |")
     return [*lines, ""]
 

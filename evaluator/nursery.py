@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -23,6 +22,7 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from evaluator.candidate import CandidateSpec, run_candidate
 from evaluator.process import close_all_but, die_with_parent
+from evaluator.removal import remove
 from evaluator.sandbox import Sandbox
 from evaluator.wire import Channel, ClosedError
 
@@ -102,7 +102,7 @@ def _raise_one(trainer: Channel, sandbox: Sandbox, spec: CandidateSpec, fds: lis
         # Not reaped yet, so the number is still its own; a candidate that has ended keeps its exit code.
         os.kill(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
     trainer.send(Ended(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime))
 
 

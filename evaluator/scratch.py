@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+from evaluator.removal import remove
 
 _PREFIX = "evolve-evaluator-"
 _LOCK = "lock"
@@ -30,7 +31,7 @@ class Scratch:
 
     def remove(self) -> None:
         """Delete the folder and release the lock."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove(self.path)
         os.close(self._fd)
 
 
@@ -42,6 +43,6 @@ def _sweep() -> None:
             fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(lock.parent, ignore_errors=True)
+                remove(lock.parent)
             finally:
                 os.close(fd)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 
 from evaluator.records import Limits
+from evaluator.removal import remove
 from evaluator.sandbox import SANDBOXES, Sandbox
 
 _LIMITS = Limits(cpu_seconds=5.0, wall_seconds=5.0)
@@ -24,7 +24,7 @@ def reason_against(sandbox: Sandbox) -> str:
     except OSError as error:
         os.close(reader)
         os.close(writer)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         return str(error)
     if pid == 0:
         _enter(sandbox, folder, writer)
@@ -32,7 +32,7 @@ def reason_against(sandbox: Sandbox) -> str:
     with os.fdopen(reader, encoding="utf-8", errors="replace") as said:
         reason = said.read()
     _, status = os.waitpid(pid, 0)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
     code = os.waitstatus_to_exitcode(status)
     return reason or ("" if code == 0 else f"the process that tried it ended with {code}")
 

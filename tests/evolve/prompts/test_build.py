@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evolve.operators import ASKING, get_asking_operator
 from evolve.prompts import sections
-from evolve.prompts.build import BOUND, build, tokens
+from evolve.prompts.build import BOUND, LEGEND, build, tokens
 from evolve.prompts.situation import Attempt, Known, Situation
 
 SOURCE = "LR = 0.1\nBETA = 0.9\n\n\ndef recipe(model, train_steps):\n    return dict(lr=LR, beta=BETA)\n"
@@ -75,11 +75,10 @@ def test_curves_and_ideas_of_other_lineages_are_told():
     told = text(replace(SITUATION, parent=parent, tried=tried, elsewhere=elsewhere))
     assert "up to each one named: 60: 3.5000, 120: 3.2600" in told
     assert "better, +0.01000 on 3 longer runs; training +0.0200 -0.0030; llm_diff" in told
-    assert (
-        "What models proposed on other lineages, newest first:\n- #30 from #20, llm_diff: trust ratio: 0.00000, gain"
-        in told
-    )
-    assert "- #31 from #20, llm_diff: y: nothing new, it trains just as #20 does" in told
+    assert "What models proposed on other lineages, newest first (as above):\n- #30 from #20, 0.00000, gain" in told
+    assert '- #31 from #20, nothing new, it trains just as #20 does; llm_diff: "y"' in told
+    alone = text(replace(SITUATION, tried=(), elsewhere=elsewhere))
+    assert f"newest first ({LEGEND}):" in alone
 
 
 def test_what_does_not_fit_is_cut_at_its_end_and_recorded():
