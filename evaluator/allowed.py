@@ -79,6 +79,23 @@ ATTRIBUTES = {
 }
 """Attribute names that may not be used on anything, and what to say."""
 
+INTERPRETER = frozenset(
+    _words(
+        """
+        os sys io builtins subprocess socket multiprocessing threading ctypes importlib inspect gc pickle marshal shutil
+        pathlib tempfile _sys _os _C torch
+        """
+    )
+)
+"""What may not be reached as an attribute of anything: a module under another name is still that module."""
+
+MOST_ITEMS = 64
+"""Numbers in one literal list, tuple, set or dict."""
+MOST_CHARACTERS = 300
+"""Characters of a literal string that is no docstring."""
+MOST_BITS = 64
+"""Of a literal whole number."""
+
 TORCH_MEMBERS = frozenset(_words("load save jit classes library export onnx utils storage"))
 """Members of `torch` itself that may not be used: they reach files or compilers."""
 
@@ -87,7 +104,7 @@ DUNDERS = frozenset(
     for name in _words(
         """
         init setstate getstate call enter exit len iter next getitem setitem contains repr str post_init eq
-        hash bool add mul name doc all slots future
+        hash bool add mul name all slots future
         """
     )
 )

@@ -50,9 +50,16 @@ def check(source: str) -> None:
     Raises:
         Rejected: It breaks a rule; the first one found, in the order of the text where there are several.
     """
-    tree = _parse(source)
+    try:
+        _check_tree(_parse(source))
+    except RecursionError as error:
+        raise Rejected("parses", "the genome is nested too deeply; split long expressions") from error
+
+
+def _check_tree(tree: ast.Module) -> None:
     _check_recipe(tree)
     modules = _module_names(tree)
+    _mark(tree)
     found = [
         (getattr(node, "lineno", 0), rule, message)
         for node in ast.walk(tree)
@@ -80,6 +87,15 @@ def _parse(source: str) -> ast.Module:
         raise Rejected("parses", f"the genome must be valid Python: {error}") from error
     except (RecursionError, MemoryError) as error:
         raise Rejected("parses", "the genome is nested too deeply; split long expressions") from error
+
+
+def _mark(tree: ast.Module) -> None:
+    """Note on a node what only its parent knows: a name that is called, a string that stands alone."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            node.func.is_called = True  # type: ignore[attr-defined]
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.is_docstring = True  # type: ignore[attr-defined]
 
 
 def _check_recipe(tree: ast.Module) -> None:
@@ -138,6 +154,8 @@ def _import_from(node: ast.ImportFrom, modules: frozenset[str]) -> Iterator[Viol
 
 
 def _name(node: ast.Name, modules: frozenset[str]) -> Iterator[Violation]:
+    if node.id in allowed.COMPUTED_NAMES and isinstance(node.ctx, ast.Load) and not getattr(node, "is_called", False):
+        yield "computed-names", f'{node.id} may only be called, as in {node.id}(x, "name"): not passed on or renamed'
     if node.id in allowed.NAMES:
         yield "names", f"{node.id} may not be used: {allowed.NAMES[node.id]}"
     yield from _dunder(node.id)
@@ -145,6 +163,11 @@ def _name(node: ast.Name, modules: frozenset[str]) -> Iterator[Violation]:
 
 def _attribute(node: ast.Attribute, modules: frozenset[str]) -> Iterator[Violation]:
     yield from _member(node.attr)
+    if node.attr in allowed.INTERPRETER:
+        yield "attributes", _module_member(f".{node.attr}")
+        return
+    if node.attr in ("format", "format_map") and not isinstance(node.value, ast.Constant):
+        yield "attributes", f".{node.attr} may only be used on a literal string; better use an f-string"
     root = node.value
     while isinstance(root, ast.Attribute):
         root = root.value
@@ -165,6 +188,20 @@ def _call(node: ast.Call, modules: frozenset[str]) -> Iterator[Violation]:
         yield "computed-names", f'{function} needs a constant name, as in {function}(x, "name")'
 
 
+def _match_class(node: ast.MatchClass, modules: frozenset[str]) -> Iterator[Violation]:
+    for name in node.kwd_attrs:
+        yield from _member(name)
+        if name in allowed.INTERPRETER:
+            yield "attributes", _module_member(f".{name}")
+
+
+def _literal(node: ast.List | ast.Tuple | ast.Set | ast.Dict, modules: frozenset[str]) -> Iterator[Violation]:
+    items = node.values if isinstance(node, ast.Dict) else node.elts
+    numbers = sum(1 for item in items for each in ast.walk(item) if isinstance(each, ast.Constant))
+    if numbers > allowed.MOST_ITEMS:
+        yield "literals", f"a literal with {numbers} values looks like data: a genome computes what it needs"
+
+
 def _definition(
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, modules: frozenset[str]
 ) -> Iterator[Violation]:
@@ -174,6 +211,10 @@ def _definition(
 def _constant(node: ast.Constant, modules: frozenset[str]) -> Iterator[Violation]:
     if isinstance(node.value, str) and _FORMAT_REACH.search(node.value):
         yield "attributes", "a format string may not reach double-underscore attributes"
+    long = isinstance(node.value, str | bytes) and len(node.value) > allowed.MOST_CHARACTERS
+    wide = isinstance(node.value, int) and node.value.bit_length() > allowed.MOST_BITS
+    if (long and not getattr(node, "is_docstring", False)) or wide:
+        yield "literals", "a literal as long as this looks like data: a genome computes what it needs"
 
 
 _RULES: dict[type[ast.AST], Callable[[Any, frozenset[str]], Iterator[Violation]]] = {
@@ -186,6 +227,11 @@ _RULES: dict[type[ast.AST], Callable[[Any, frozenset[str]], Iterator[Violation]]
     ast.AsyncFunctionDef: _definition,
     ast.ClassDef: _definition,
     ast.Constant: _constant,
+    ast.MatchClass: _match_class,
+    ast.List: _literal,
+    ast.Tuple: _literal,
+    ast.Set: _literal,
+    ast.Dict: _literal,
 }
 """Which rule looks at which kind of node."""
 

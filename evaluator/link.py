@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import socket
 import time
@@ -15,6 +16,8 @@ from evaluator.orders import ORDER, REPLY, Hooks, Order
 from evaluator.wire import Channel
 
 _KEPT_OUTPUT = 4096
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What a terminal might obey."""
 
 
 class GoneError(Exception):
@@ -111,7 +114,7 @@ class CandidateLink:
 
     def output(self) -> str:
         """The last lines that the candidate printed, at most 4 kB."""
-        return self._tail.decode("utf-8", errors="replace")
+        return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", self._tail.decode("utf-8", errors="replace"))
 
     def _reply(self, order: Order, step: int) -> float:
         message = self._wait()

@@ -14,15 +14,22 @@ import torch
 from torch import nn
 
 from evaluator.layout import flat_bytes, map_shared, views
-from evaluator.link import CandidateLink
-from evaluator.measures import Measures
+from evaluator.link import CandidateLink, StoppedError
+from evaluator.measures import MOST_TRACE, Measures
 from evaluator.orders import Hooks, Order
 from evaluator.records import Rung
 from evaluator.tasks.base import Training
 
+_LUCK = 0.1
+"""Nats by which chance may be better than an even guess."""
+
 
 class DivergedError(Exception):
     """A loss was not finite, or training made it worse."""
+
+
+class UntrainedError(Exception):
+    """The weights knew the data before the first step."""
 
 
 @dataclass
@@ -76,6 +83,7 @@ class TrainingLoop:
 
         Raises:
             DivergedError: A loss was not finite, or worse at the end than at the start.
+            UntrainedError: The model was better than a guess before the first step.
             GoneError: The candidate ended.
             NotMadeError: There was no candidate.
             StoppedError: The candidate broke a limit or the protocol.
@@ -86,6 +94,8 @@ class TrainingLoop:
         for step in range(steps):
             if step % self._rung.validate_every == 0:
                 self._validate(step, hooks, progress)
+            if step == 0:
+                self._check_start(progress.curve[0][1])
             if hooks & Hooks.BEFORE_FORWARD:
                 self._link.order(Order.BEFORE_FORWARD, step)
             self._gradients.zero_()
@@ -98,6 +108,8 @@ class TrainingLoop:
             if self._measures is not None:
                 self._measures.after_step(counts=step >= steps // 2)
         progress.losses = torch.stack(losses).tolist()
+        if not all(map(math.isfinite, progress.losses)):
+            raise DivergedError("a training loss was not a finite number")
         state_bytes = self._link.order(Order.MEASURE, steps) if self._measures is not None else 0.0
         self._validate(steps, hooks, progress)
         if progress.curve[-1][1] > progress.curve[0][1]:
@@ -108,7 +120,18 @@ class TrainingLoop:
         if self._measures is not None:
             later = self._rung.traced_steps
             trace = self._link.order(Order.TRACE, later) if later else 0.0
+            if state_bytes > self._rung.limits.memory_bytes or trace >= MOST_TRACE:
+                raise StoppedError("the genome answered for the evaluator: a measure is beyond its limits")
             progress.measures.update(self._measures.result(state_bytes, trace, self._parameters, self._private))
+
+    def _check_start(self, loss: float) -> None:
+        """Who guesses evenly loses `training.guess`: less means weights that were made from text."""
+        guess = self._training.guess
+        if loss < guess - _LUCK:
+            raise UntrainedError(
+                f"untrained-start: the loss before step 0 is {loss:.3f}, below the {guess:.3f} of an even guess: "
+                "weights must start without knowledge of the data; initialize them with constants and random numbers"
+            )
 
     def _validate(self, step: int, hooks: Hooks, progress: Progress) -> None:
         """Score a private copy of the weights, so that nothing a candidate does meanwhile counts."""

@@ -48,6 +48,10 @@ def trajectory(flats: Iterable[Tensor]) -> str:
     return digest.hexdigest()
 
 
+MOST_TRACE = 2**48
+"""What a digest of a schedule is below."""
+
+
 class Measures:
     """Collects the measures of one smoke trial in the trainer.
 
@@ -97,5 +101,6 @@ class Measures:
         if trace:
             numbers = [sketch(views(self._model, flat)) for flat in (weights, eval_weights)]
             told = numbers[0] if numbers[0] == numbers[1] else [*numbers[0], *numbers[1]]
-            found |= {"trace": f"{int(trace):012x}", "sketch": encoded(told)}
+            if all(map(math.isfinite, told)):
+                found |= {"trace": f"{int(trace):012x}", "sketch": encoded(told)}
         return found

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 _HOOKS = frozenset({"before_forward", "after_backward", "after_step", "eval_weights"})
 _TRACED = "set_hparams"
+_INFO = "info"
+_MOST_NODES = 30_000
+"""Beyond this a genome is not looked at closely; the largest seed program has some 3,000."""
 _MOST_STEPS = 10_000_000
 """No run is longer."""
 _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
@@ -42,20 +45,22 @@ def has_step_conditions(source: str, steps: int) -> bool:
         source: A genome that compiles.
         steps: Steps that have been taken.
     """
-    tree = ast.parse(source)
-    traced = _only_run_by(tree)
-    outside = list(_outside(tree, traced))
     try:
+        tree = ast.parse(source)
+        if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
+            return True
+        traced = _only_run_by(tree)
+        outside = list(_outside(tree, traced))
         return (
             any(_is_late(node, steps) for node in outside)
-            or bool(_names(outside) & _horizons(tree))
+            or _knows_the_horizon(tree, outside)
             or any(_has_effects(function) for function in traced)
             or _hides_hooks(tree)
             or any(_reads_step(hook) for hook in _hooks(tree))
             or _counts(outside)
         )
     except (ArithmeticError, ValueError, RecursionError):
-        return True  # numbers that no optimizer needs
+        return True  # numbers and depths that no optimizer needs
 
 
 def _is_late(node: ast.AST, steps: int) -> bool:
@@ -78,10 +83,17 @@ def _number(node: ast.AST) -> float | None:
     return None
 
 
-def _horizons(tree: ast.Module) -> set[str]:
-    """Names of the parameters of `recipe` that tell how long a run is."""
+def _knows_the_horizon(tree: ast.Module, outside: list[ast.AST]) -> bool:
+    """Whether anything but the schedule may tell how long a run is."""
     recipes = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "recipe"]
-    return {recipe.args.args[1].arg for recipe in recipes if len(recipe.args.args) > 1}
+    names = {arg.arg for recipe in recipes for arg in [*recipe.args.posonlyargs, *recipe.args.args][1:2]}
+    harmless = sum(1 for node in outside if isinstance(node, ast.Attribute) and _is_batch_size(node))
+    told = sum(1 for node in outside if isinstance(node, ast.Name) and node.id == _INFO)
+    return bool(_names(outside) & names) or told > harmless
+
+
+def _is_batch_size(node: ast.Attribute) -> bool:
+    return node.attr == "tokens_per_step" and isinstance(node.value, ast.Name) and node.value.id == _INFO
 
 
 def _has_effects(function: ast.FunctionDef) -> bool:
@@ -134,19 +146,18 @@ def _reads_step(hook: _Function | None) -> bool:
 
 def _counts(nodes: list[ast.AST]) -> bool:
     """Whether something that is counted up decides, is rounded or bounded, or goes where it cannot be followed."""
-    counted = {name for node in nodes if (name := _counter(node))}
-    while True:  # what is computed from a count tells the time as well
-        more = {
-            target.id
-            for node in nodes
-            if isinstance(node, ast.Assign) and _mentions(node.value, counted)
-            for each in node.targets
-            for target in ast.walk(each)
-            if isinstance(target, ast.Name)
-        }
-        if more <= counted:
-            break
-        counted |= more
+    follows: dict[str, set[str]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Assign):
+            targets = {each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+            for each in ast.walk(node.value):
+                if label := _label(each):
+                    follows.setdefault(label, set()).update(targets)
+    fresh = {name for node in nodes if (name := _counter(node))}
+    counted: set[str] = set()
+    while fresh:  # what is computed from a count tells the time as well
+        counted |= fresh
+        fresh = set().union(*(follows.get(name, ()) for name in fresh)) - counted
     return any(_decides(node, counted) for node in nodes)
 
 

@@ -15,7 +15,7 @@ from evaluator.candidate import CandidateSpec
 from evaluator.contract import Info
 from evaluator.layout import flat_bytes
 from evaluator.link import CandidateLink, GoneError, NotMadeError, OverTimeError, StoppedError
-from evaluator.loop import DivergedError, Progress, TrainingLoop
+from evaluator.loop import DivergedError, Progress, TrainingLoop, UntrainedError
 from evaluator.nursery import Ended
 from evaluator.orders import ExitCode
 from evaluator.records import Limits, Outcome, Trial, TrialRequest
@@ -40,10 +40,10 @@ def run_trial(
     Raises:
         evaluator.wire.ClosedError: The nursery is gone: the slot has to be restarted.
     """
+    started, cpu_started = time.monotonic(), time.process_time()
     rung = request.rung
     if rung.traced_steps and has_step_conditions(request.source, rung.train_steps):
         rung = replace(rung, traced_steps=0)  # what comes later cannot be told from these steps
-    started, cpu_started = time.monotonic(), time.process_time()
     spec = CandidateSpec(
         request.source,
         task.shape(),
@@ -59,6 +59,8 @@ def run_trial(
             outcome, reason = Outcome.FINISHED, ""
         except DivergedError as error:
             outcome, reason = Outcome.DIVERGED, str(error)
+        except UntrainedError as error:
+            outcome, reason = Outcome.REJECTED, str(error)
         except OverTimeError as error:
             outcome, reason = Outcome.TIMED_OUT, str(error)
         except StoppedError as error:

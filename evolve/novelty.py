@@ -45,6 +45,8 @@ def behaviour(measures: Mapping[str, float | str]) -> Behaviour | None:
         return None
     packed = base64.b85decode(str(measures["sketch"]))
     numbers = struct.unpack(f"<{len(packed) // 8}d", packed)
+    if not all(map(math.isfinite, numbers)):
+        return None
     return Behaviour(str(measures["trace"]), numbers, float(measures["state_bytes_per_parameter"]))
 
 

@@ -1,15 +1,16 @@
 """Namespaces: a process sees no other process, no network, no mounts but its own, and a small disk in memory.
 
-Covered: the parent and every other process (none is in sight), daemons (whoever is left dies with the candidate),
-network, shared memory of others, filling the disk (the working folder is a tmpfs of a stated size). Not covered:
-reading files that the user may read (see `landlock`), system calls (see `seccomp`). Needs no privilege where the kernel
-lets users make user namespaces.
+Covered: the parent and every other process (it has a number for none), daemons (whoever is left dies with the
+candidate), network, shared memory of others, changing anything on disk or filling it (all mounts are read-only; the
+working folder is a tmpfs of a stated size). Not covered: reading files that the user may read (see `landlock`), system
+calls (see `seccomp`). Needs no privilege where the kernel lets users make user namespaces.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import struct
 
 from evaluator.records import Limits
 from evaluator.sandbox import system
@@ -25,6 +26,7 @@ _NEW_USER, _NEW_PID, _NEW_NET, _NEW_MOUNT, _NEW_IPC, _NEW_UTS = (
     0x08000000,
     0x04000000,
 )
+_READ_ONLY, _WHOLE_TREE, _HERE = 1, 0x8000, 0xFFFFFFFFFFFFFF9C
 _NOSUID, _NODEV, _NOEXEC, _RECURSIVE, _PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
 
 
@@ -56,6 +58,8 @@ class Namespaces:
         _write("/proc/self/uid_map", f"{user} {user} 1")
         _write("/proc/self/gid_map", f"{group} {group} 1")
         system.call("mount", b"none", b"/", None, ctypes.c_ulong(_RECURSIVE | _PRIVATE), None)
+        read_only = ctypes.create_string_buffer(struct.pack("=4Q", _READ_ONLY, 0, 0, 0), 32)
+        system.raw(system.MOUNT_SETATTR, _HERE, b"/", _WHOLE_TREE, ctypes.byref(read_only), 32)
         options = f"size={DISK_BYTES},mode=700,nr_inodes=4096".encode()
         flags = ctypes.c_ulong(_NOSUID | _NODEV | _NOEXEC)
         system.call("mount", b"tmpfs", folder.encode(), b"tmpfs", flags, options)

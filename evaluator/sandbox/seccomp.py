@@ -20,7 +20,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _FILTER_MODE = 2
 
 # struct seccomp_data: nr at 0, arch at 4, instruction pointer at 8, then six 64-bit arguments.
-_NR, _ARCH, _FIRST_ARGUMENT = 0, 4, 16
+_NR, _ARCH, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _KILL_PROCESS, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 
@@ -39,6 +39,12 @@ _OWN_ONLY: dict[str, _Numbers] = {"kill": (62, 129), "tgkill": (234, 131)}
 _CALLER_ONLY: dict[str, _Numbers] = {"prlimit64": (302, 261)}
 """Allowed with a 0 for the process, which is the caller: `getrlimit` needs it."""
 
+_COMMANDS: dict[str, tuple[tuple[int, int], tuple[int, ...]]] = {
+    "fcntl": ((72, 25), (8, 10, 15)),  # F_SETOWN, F_SETSIG, F_SETOWN_EX
+    "ioctl": ((16, 29), (0x8901, 0x8902, 0x5412)),  # FIOSETOWN, SIOCSPGRP, TIOCSTI
+}
+"""Second arguments that are refused: who gets signals for a descriptor, and of which kind; typing for others."""
+
 _REFUSED: dict[str, _Numbers] = {
     # processes and programs
     "fork": (57, None), "vfork": (58, None), "clone": (56, 220), "execve": (59, 221), "execveat": (322, 281),
@@ -53,8 +59,16 @@ _REFUSED: dict[str, _Numbers] = {
     "socket": (41, 198), "socketpair": (53, 199), "bind": (49, 200), "listen": (50, 201), "accept": (43, 202),
     "accept4": (288, 242), "connect": (42, 203),
     # memory that no limit counts, and what others can map
-    "memfd_create": (319, 279), "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "msgget": (68, 186),
+    "memfd_create": (319, 279), "memfd_secret": (447, 447),
+    "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "msgget": (68, 186),
     "semget": (64, 190), "userfaultfd": (323, 282), "mq_open": (240, 180),
+    # what Landlock does not look at: modes, owners, times and attributes of files that can be named
+    "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452), "chown": (92, None),
+    "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54), "utime": (132, None), "utimes": (235, None),
+    "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16), "setxattrat": (463, 463),
+    "removexattrat": (466, 466), "file_setattr": (469, 469), "inotify_init": (253, None), "inotify_init1": (294, 26),
     # namespaces and mounts
     "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41),
     "chroot": (161, 51), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
@@ -125,6 +139,11 @@ def _program(column: int, arch: int, pid: int) -> bytes:
             op(_RETURN, _ALLOW),
             refuse,
         ]
+    for numbers, commands in _COMMANDS.values():
+        parts += [op(_JUMP_EQUAL, numbers[column], no=2 + 2 * len(commands)), op(_LOAD, _SECOND_ARGUMENT)]
+        for command in commands:
+            parts += [op(_JUMP_EQUAL, command, no=1), refuse]
+        parts.append(op(_RETURN, _ALLOW))
     parts.append(op(_RETURN, _ALLOW))
     return b"".join(parts)
 

@@ -14,7 +14,8 @@ from typing import Any
 _LIBC = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock, as `os.fork` does
 _CLONE = {"x86_64": 56, "aarch64": 220}
 LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
-"""The same on every processor."""
+MOUNT_SETATTR = 442
+"""Numbers of calls, the same on every processor."""
 
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAPBSET_DROP = 24

@@ -20,7 +20,13 @@ class Shape(Protocol):
 
 
 class Training(Protocol):
-    """The trainer's side of a task: tokens, forward pass, scores. Never in a candidate process."""
+    """The trainer's side of a task: tokens, forward pass, scores. Never in a candidate process.
+
+    Attributes:
+        guess: Loss of whoever holds all tokens for equally likely, nats per token.
+    """
+
+    guess: float
 
     def loss(self, model: nn.Module, step: int) -> Tensor:
         """Loss of the batch of `step`, *summed* over its tokens; a scalar to call `backward()` on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -32,6 +33,7 @@ class CharLMTraining:
 
     def __init__(self, task: CharLM) -> None:
         self._task = task
+        self.guess = math.log(task.shape().vocab)
         text = task.load()
         self._train = torch.from_numpy(text.train.copy())
         self._starts = np.arange((len(text.train) - 1) // task.context) * task.context

@@ -95,7 +95,15 @@ def attacks(secret: str, writable: str, parent: int) -> tuple[Attack, ...]:
         ),
         Attack("make a million files", f"for i in range(20000): open(str(i), 'w').close()\n{_OPEN}"),
         Attack("make a device", f"import os, stat\nos.mknod('disk', 0o600 | stat.S_IFBLK, os.makedev(8, 0))\n{_OPEN}"),
+        Attack("close the scratch folder to others", f"import os\nos.chmod(os.path.dirname(os.getcwd()), 0o711)\n{_OPEN}"),
+        Attack("change a user's file's mode", f"import os\nos.chmod({secret!r}, 0o644)\n{_OPEN}"),
+        Attack("change a user's file's times", f"import os\nos.utime({secret!r}, (1, 1))\n{_OPEN}"),
+        Attack("change a file's owner", f"import os\nos.chown({secret!r}, os.geteuid(), -1)\n{_OPEN}"),
+        Attack("leave a note on a package", f"import os\nos.setxattr(torch.__file__, 'user.left', b'x')\n{_OPEN}"),
+        Attack("leave a note on a user's file", f"import os\nos.setxattr({secret!r}, 'user.left', b'x')\n{_OPEN}"),
+        Attack("folders deeper than anybody can remove", "import os\nfor i in range(1500):\n    os.mkdir('d')\n    os.chdir('d')\nwhile True: pass"),
         # Other processes
+        Attack("have signals sent to others", f"import fcntl, os\nfor fd in range(3, 20):\n    try: fcntl.fcntl(fd, 8, {parent})\n    except OSError as error:\n        if error.errno == 9: continue\n        raise\n    {_OPEN}"),
         Attack(
             "read the engine's environment",
             f"assert open('/proc/{parent}/environ', 'rb').read()\n{_OPEN}",
@@ -210,6 +218,12 @@ def _on_the_score() -> tuple[Attack, ...]:
             "        if isinstance(thing, torch.Tensor) and thing.grad_fn is not None:\n"
             f"            {_OPEN}",
             "after_step=after_step",
+        ),
+        _score(
+            "weights that know the text",
+            "import math\nwith torch.no_grad():\n    model.proj.bias.fill_(-5.0)\n"
+            "    for byte in torch.__doc__.encode(): model.proj.bias[byte] += 0.02\n"
+            "    for byte in range(97, 123): model.proj.bias[byte] += 4.0\n    model.proj.weight.zero_()",
         ),
         _score("a patched cross entropy", top="import torch.nn.functional as F\nF.cross_entropy = lambda *a, **k: torch.zeros(())"),
         _score("a patched backward", top="torch.Tensor.backward = lambda self, *a, **k: None"),

@@ -44,8 +44,8 @@ BAD = [
     (GOOD + "().__class__.__bases__", "dunders", "__"),
     (GOOD + "def __getattr__(name): pass", "dunders", "__getattr__"),
     (GOOD + "import torch\ntorch.load('x')", "attributes", "torch.load"),
-    (GOOD + "import torch\ntorch.os.system('x')", "attributes", "torch.os"),
-    (GOOD + "import dataclasses\ndataclasses.sys", "attributes", "dataclasses.sys"),
+    (GOOD + "import torch\ntorch.os.system('x')", "attributes", ".os"),
+    (GOOD + "import dataclasses\ndataclasses.sys", "attributes", ".sys"),
     (GOOD + "import torch.distributed as dist\ndist.rpc.x", "attributes", "dist.rpc"),
     (GOOD + "import torch\ntorch.Tensor.from_file", "attributes", ".from_file"),
     (GOOD + "import torch\ntorch.set_num_threads(4)", "attributes", "one thread"),
@@ -78,7 +78,7 @@ def test_the_first_violation_in_the_text_is_told() -> None:
         "import torch.distributed as dist\ndist.all_reduce(1)\n",
         "class O:\n    def __init__(self): super().__init__()\n    def __setstate__(self, s): pass\n",
         "hasattr(1, 'momentum') and getattr(1, 'real', None)\n",
-        "signal = 1\nclass A: types = 2\nA.types\nA().io\n",
+        "signal = 1\nclass A: types = 2\nA.types\nA().package\n",
         "import torch\n@torch.compile(fullgraph=True)\ndef f(x): return x\n",
         "x = 'a {curly} brace, a __dunder__ and both: {0} __x__'\n",
     ],
@@ -109,3 +109,32 @@ def test_seed_programs_pass(path: Path) -> None:
 def test_any_text_is_accepted_or_rejected_never_worse(text: str) -> None:
     with suppress(Rejected):
         check(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("c = contextlib\nc.os.system", "attributes"),
+        ("(lambda: contextlib)().os", "attributes"),
+        ("torch.nn.init.torch.load", "attributes"),
+        ("g = getattr", "computed-names"),
+        ("functools.reduce(getattr, ['a'], 1)", "computed-names"),
+        ("match torch:\n    case object(__dict__=d): pass", "dunders"),
+        ("match torch:\n    case object(os=d): pass", "attributes"),
+        ("'{0._' 'x'\ns = '{0._'\ns.format(torch)", "attributes"),
+        ("torch.zeros.__doc__", "dunders"),
+        (f"x = [{'1, ' * 70}]", "literals"),
+        (f"x = '{'a' * 400}'", "literals"),
+        (f"x = {2**70}", "literals"),
+        ("math" + ".a" * 4000, "parses"),
+    ],
+)
+def test_other_names_for_what_is_forbidden_and_data_in_disguise_are_seen(line: str, rule: str) -> None:
+    source = f"import contextlib, functools, math, torch\n{line}\ndef recipe(model, train_steps): pass\n"
+    with pytest.raises(Rejected) as caught:
+        check(source)
+    assert caught.value.rule == rule
+
+
+def test_docstrings_may_be_long() -> None:
+    check(f'"""{"word " * 500}"""\n' + 'def recipe(model, train_steps):\n    """' + "word " * 200 + '"""\n')

@@ -101,3 +101,16 @@ def test_a_schedule_that_leaves_more_than_groups_behind_has_them(line: str) -> N
 def test_a_long_chain_of_functions_takes_no_long_time() -> None:
     chain = "".join(f"def f{i}(step): return f{i + 1}(step)\n" for i in range(700)) + "def f700(step): return step\n"
     assert not has_step_conditions(chain + SGD.replace("1e-3 * (1 - step", "1e-3 * (1 - f0(step)"), 10_000)
+
+
+def test_a_long_chain_of_counts_takes_no_long_time() -> None:
+    chain = "a0 = 0\na0 += 1\n" + "".join(f"a{i} = a{i - 1}\n" for i in range(1, 1500))
+    assert not has_step_conditions(chain + SGD, 10_000)
+    assert has_step_conditions(chain + "if a1499 > 3: pass\n" + SGD, 10_000)
+
+
+def test_what_else_knows_the_length_of_a_run_is_seen() -> None:
+    source = SGD.replace("(model, train_steps)", "(model, train_steps, *, info)")
+    batch = source.replace("lr=1e-3,", "lr=1e-3 / info.tokens_per_step,")
+    late = source.replace("lr=1e-3,", "lr=1e-3 if info.stop_step > 11.7 else 1e-4,")
+    assert [has_step_conditions(each, STEPS) for each in (source, batch, late)] == [False, False, True]
