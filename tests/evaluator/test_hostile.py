@@ -136,3 +136,36 @@ def test_the_candidate_holds_no_descriptor_but_its_own(run_unchecked) -> None:
     # /dev/null, its output twice, the control socket, and the shared memory, whose size is sealed (Python's mmap keeps
     # a duplicate of the descriptor).
     assert trial.reason == "ValueError: ['CHR', 'FIFO', 'FIFO', 'REG', 'SOCK']"
+
+
+def test_a_training_loss_that_is_no_number_is_a_divergence(run_unchecked) -> None:
+    trial = run_unchecked(
+        sgd_with(
+            """
+            kept = []
+            @torch.no_grad()
+            def before_forward(step):
+                kept[:] = [p.clone() for p in model.parameters()]
+                if step == 3: model.embed.weight.fill_(float("nan"))
+            @torch.no_grad()
+            def after_backward(step):
+                for p, old in zip(model.parameters(), kept): p.copy_(old); p.grad.zero_()
+            """,
+            "before_forward=before_forward, after_backward=after_backward",
+        )
+    )
+    assert (trial.outcome, trial.value) == (Outcome.DIVERGED, None)
+    assert "training loss" in trial.reason
+
+
+def test_what_a_candidate_prints_cannot_steer_a_terminal(run_unchecked) -> None:
+    trial = run_unchecked(sgd_with(r"raise ValueError('\x1b[31mred\x1b[2J \x07\x00\x9b')"))
+    assert trial.reason == "ValueError: �[31mred�[2J ���"
+    assert not any(ord(letter) < 32 and letter not in "\n\t" for letter in trial.stderr)
+
+
+def test_weights_that_know_the_text_are_rejected(run) -> None:
+    known = "model.proj.bias.fill_(-3.0)\n    model.proj.bias[97:123] = 0.0\n    model.proj.bias[32] = 1.5"
+    trial = run(sgd_with(f"with torch.no_grad():\n    {known}\n    model.proj.weight.zero_()"))
+    assert trial.outcome is Outcome.REJECTED
+    assert trial.reason.startswith("untrained-start: the loss before step 0 is ")
