@@ -20,6 +20,7 @@ The rules of a genome:
 - Imports: torch, math, contextlib, collections, dataclasses, functools, itertools, typing, copy. Optimizers are
   written out or are torch's own; no other packages. No files, processes, network, or code made from text. No
   double-underscore names but __init__ and __setstate__. The model cannot be called: there is no forward pass to add.
+- Weights start without knowledge of the data: from constants and random numbers, no tables of numbers, no text.
 - Two sections under comment boxes, `Optimizer` and `Init & Optim Hyperparams`; hyperparameters are capitalised
   constants of the second one. Write as an expert would for readers: short, with the source of a known technique in
   its docstring.
