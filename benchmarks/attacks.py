@@ -63,6 +63,8 @@ def main() -> None:
     importlib.import_module("torch._dynamo")  # else each candidate's first optimizer does
     folder = Path(tempfile.mkdtemp(prefix="evolve-attacks-"))
     (folder / "secret").write_text(SECRET)
+    (folder / "scratch").mkdir()
+    tempfile.tempdir = str(folder / "scratch")  # without a sandbox an attack on the folder above gets through
     planned = attacks(str(folder / "secret"), str(folder), os.getpid())
     columns = [tried(sandbox, planned) for sandbox in (NONE, *ALONE)]
     usable = [sandbox for sandbox in SANDBOXES if not reason_against(sandbox)]
