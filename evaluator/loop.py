@@ -20,8 +20,12 @@ from evaluator.orders import Hooks, Order
 from evaluator.records import Rung
 from evaluator.tasks.base import Training
 
-_LUCK = 0.1
-"""Nats by which chance may be better than an even guess."""
+_LUCK = 0.5
+"""Nats by which random weights may be better than an even guess.
+
+With logits of standard deviation s a token of probability p is favoured by chance as often as harmed: the loss moves by
+about sqrt(sum p ** 2) s, and rises by s ** 2 / 2. For text of bytes four standard deviations make half a nat at most.
+"""
 
 
 class DivergedError(Exception):
