@@ -20,11 +20,12 @@ from evaluator.orders import Hooks, Order
 from evaluator.records import Rung
 from evaluator.tasks.base import Training
 
-_LUCK = 0.5
+_LUCK = 0.3
 """Nats by which random weights may be better than an even guess.
 
 With logits of standard deviation s a token of probability p is favoured by chance as often as harmed: the loss moves by
-about sqrt(sum p ** 2) s, and rises by s ** 2 / 2. For text of bytes four standard deviations make half a nat at most.
+about sqrt(sum p ** 2) s, and rises by s ** 2 / 2. Of 100 draws from four initializations the luckiest was better by 0.08
+on `charlm`, and by 0.17 on a model of width 8.
 """
 
 
