@@ -23,9 +23,9 @@ from evaluator.tasks.base import Training
 _LUCK = 0.3
 """Nats by which random weights may be better than an even guess.
 
-With logits of standard deviation s a token of probability p is favoured by chance as often as harmed: the loss moves by
-about sqrt(sum p ** 2) s, and rises by s ** 2 / 2. Of 100 draws from four initializations the luckiest was better by 0.08
-on `charlm`, and by 0.17 on a model of width 8.
+With logits of standard deviation s a token of probability p is favoured by chance as often as harmed: the loss moves
+by about sqrt(sum p ** 2) s, and rises by s ** 2 / 2. Of 100 draws from four initializations the luckiest was better by
+0.08 on `charlm`, and by 0.17 on a model of width 8.
 """
 
 
