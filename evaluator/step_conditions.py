@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _HOOKS = frozenset({"before_forward", "after_backward", "after_step", "eval_weights"})
 _TRACED = "set_hparams"
@@ -27,6 +27,9 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
 _SMOOTH_WORDS = "sqrt exp log pow add_ sub_ mul_ div_ lerp_ addcdiv_ addcmul_ add sub mul div lerp update"
 _SMOOTH = frozenset(_SMOOTH_WORDS.split())
 """What may be done with a count of steps without anything new happening later."""
+_BOUNDING_WORDS = "min max round int bool abs floor ceil clamp clip where minimum maximum relu"
+_BOUNDING = frozenset(_BOUNDING_WORDS.split())
+"""What makes something new happen when a scheduled value passes a bound."""
 _GROUP_WORDS = "setdefault get items keys values update"
 _OF_GROUPS = frozenset(_GROUP_WORDS.split())
 """Methods that `set_hparams` may call: its effects are then seen in the optimizers' groups."""
@@ -39,7 +42,8 @@ def has_step_conditions(source: str, steps: int) -> bool:
 
     False only if it does not look so: `set_hparams` leaves its mark in the optimizers' groups alone, and outside of
     what only it runs (its whole schedule can be looked at) there is no whole number from `steps` on, no use of
-    `train_steps`, no hook that reads its step, and no count of steps that is compared, rounded, bounded or passed on.
+    `train_steps`, no hook that reads its step, and no count of steps that is compared, rounded, bounded
+    or passed on, and no scheduled value that is compared, rounded or bounded.
 
     Args:
         source: A genome that compiles.
@@ -57,7 +61,7 @@ def has_step_conditions(source: str, steps: int) -> bool:
             or any(_has_effects(function) for function in traced)
             or _hides_hooks(tree)
             or any(_reads_step(hook) for hook in _hooks(tree))
-            or _counts(outside)
+            or _counts(outside, {label for function in traced for label in _set(function)})
         )
     except (ArithmeticError, ValueError, RecursionError):
         return True  # numbers and depths that no optimizer needs
@@ -144,21 +148,45 @@ def _reads_step(hook: _Function | None) -> bool:
     return any(isinstance(node, ast.Name) and node.id == name for line in body for node in ast.walk(line))
 
 
-def _counts(nodes: list[ast.AST]) -> bool:
-    """Whether something that is counted up decides, is rounded or bounded, or goes where it cannot be followed."""
+def _set(function: ast.FunctionDef) -> Iterator[str]:
+    """Keys, or names of lists, whose entries a schedule sets: they may tell the time."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            yield _label(node) or _label(node.value)
+        elif isinstance(node, ast.Call):
+            yield from (keyword.arg for keyword in node.keywords if keyword.arg and _label(node.func) == "update")
+
+
+def _counts(nodes: list[ast.AST], scheduled: set[str]) -> bool:
+    """Whether something that is counted up or scheduled decides, is rounded or bounded, or goes out of sight."""
     follows: dict[str, set[str]] = {}
-    for node in nodes:
-        if isinstance(node, ast.Assign):
-            targets = {each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)}
-            for each in ast.walk(node.value):
-                if label := _label(each):
-                    follows.setdefault(label, set()).update(targets)
-    fresh = {name for node in nodes if (name := _counter(node))}
-    counted: set[str] = set()
-    while fresh:  # what is computed from a count tells the time as well
-        counted |= fresh
-        fresh = set().union(*(follows.get(name, ()) for name in fresh)) - counted
-    return any(_decides(node, counted) for node in nodes)
+    for target, value in (pair for node in nodes if isinstance(node, ast.Assign) for pair in _assigned(node)):
+        targets = _names(ast.walk(target))
+        for each in ast.walk(value):
+            if label := _label(each):
+                follows.setdefault(label, set()).update(targets)
+    counted = _closure({name for node in nodes if (name := _counter(node))}, follows)
+    timed = counted | _closure(scheduled - {""}, follows)
+    return any(_decides(node, counted, timed) for node in nodes)
+
+
+def _closure(names: set[str], follows: Mapping[str, set[str]]) -> set[str]:
+    """These and all that is computed from them."""
+    found: set[str] = set()
+    while names:
+        found |= names
+        names = set().union(*(follows.get(name, ()) for name in names)) - found
+    return found
+
+
+def _assigned(node: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What gets which value: `a, b = x, y` are two assignments."""
+    for target in node.targets:
+        match target, node.value:
+            case ast.Tuple(elts=targets), ast.Tuple(elts=values) if len(targets) == len(values):
+                yield from zip(targets, values, strict=True)
+            case _:
+                yield target, node.value
 
 
 def _counter(node: ast.AST) -> str:
@@ -184,20 +212,19 @@ def _mentions(node: ast.AST, names: set[str]) -> bool:
     return any(_label(each) in names for each in ast.walk(node))
 
 
-def _decides(node: ast.AST, counted: set[str]) -> bool:
+def _decides(node: ast.AST, counted: set[str], timed: set[str]) -> bool:
+    """Whether time decides something here: a count anywhere out of sight, a scheduled value where it is bounded."""
     match node:
-        case ast.Compare() | ast.BoolOp():
-            return _mentions(node, counted)
-        case ast.BinOp(op=ast.Mod() | ast.FloorDiv()):
-            return _mentions(node, counted)
+        case ast.Compare() | ast.BoolOp() | ast.BinOp(op=ast.Mod() | ast.FloorDiv()):
+            return _mentions(node, timed)
         case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
-            return _mentions(test, counted)
+            return _mentions(test, timed)
         case ast.Subscript(slice=place) if not isinstance(place, ast.Constant):
-            return _mentions(place, counted)
-        case ast.Call(func=function, args=arguments, keywords=keywords):
-            smooth = _label(function) in _SMOOTH
+            return _mentions(place, timed)
+        case ast.Call(func=function, args=arguments, keywords=keywords) if _label(function) not in _SMOOTH:
             given = [*arguments, *(keyword.value for keyword in keywords)]
-            return not smooth and any(_mentions(each, counted) for each in given)
+            names = timed if _label(function) in _BOUNDING else counted
+            return any(_mentions(each, names) for each in given)
     return False
 
 

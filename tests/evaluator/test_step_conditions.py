@@ -103,6 +103,18 @@ def test_a_long_chain_of_functions_takes_no_long_time() -> None:
     assert not has_step_conditions(chain + SGD.replace("1e-3 * (1 - step", "1e-3 * (1 - f0(step)"), 10_000)
 
 
+@pytest.mark.parametrize(
+    "line", ["clock[0] = step", "group['progress'] = step / train_steps", "group.update(late=step)"]
+)
+def test_a_scheduled_value_that_decides_elsewhere_is_seen(line: str) -> None:
+    source = SGD.replace("            group[", f"            {line}\n            group[")
+    assert not has_step_conditions(source, STEPS)
+    name = "clock[0]" if "clock" in line else "x['progress']" if "progress" in line else "x['late']"
+    for use in (f"if {name} > 0.95: pass", f"y = round({name})", f"y = {name} if {name} else 0"):
+        assert has_step_conditions(f"{source}\n{use}\n", STEPS)
+    assert not has_step_conditions(f"{source}\ny = 1 - 0.5 * {name}\n", STEPS)
+
+
 def test_a_long_chain_of_counts_takes_no_long_time() -> None:
     chain = "a0 = 0\na0 += 1\n" + "".join(f"a{i} = a{i - 1}\n" for i in range(1, 1500))
     assert not has_step_conditions(chain + SGD, 10_000)
