@@ -98,9 +98,14 @@ def _gpu() -> Check:
 
 def _sandbox() -> Check:
     """Each is entered once, by a process that forks from one with a single thread."""
-    answer = subprocess.run(
-        [sys.executable, "-m", "evaluator.sandbox.probe"], capture_output=True, text=True, timeout=SECONDS, check=False
-    )
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    command = [sys.executable, "-P", "-m", "evaluator.sandbox.probe"]
+    try:
+        answer = subprocess.run(
+            command, env={"PYTHONPATH": path}, capture_output=True, text=True, timeout=SECONDS, check=True
+        )
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+        return Check("sandbox", f"the probe failed: {error}", "fail", "is this Linux, and not overloaded?")
     against: dict[str, str] = json.loads(answer.stdout)
     works = [name for name, reason in against.items() if not reason]
     missing = "; ".join(f"{name}: {reason}" for name, reason in against.items() if reason)

@@ -1,15 +1,16 @@
 """What a candidate process may do: three sandboxes, made of layers, one file a layer.
 
-Covered by the strongest one: reading anything but installed packages; writing anywhere but a small disk of its own;
-the network, by TCP, UDP, unix and vm sockets; other processes, their memory, environment and signals; processes and
-threads of its own; endless loops, memory and disk filling, floods of output; privileges, new namespaces, debugging.
-`landlock` lacks the small disk (many files may fill the real one) and the process's own view of others; `rlimits`, the
-weak one, stops accidents alone: files and network are open to it.
+Covered by the strongest one: reading anything but installed packages and facts about the processor; writing anywhere
+but a small disk of its own, or changing modes, owners, times and attributes of files; the network, by TCP, UDP, unix
+and vm sockets; other processes, their memory, environment and signals; processes and threads of its own; endless loops,
+memory and disk filling, floods of output; privileges, new namespaces, debugging. `landlock` lacks the small disk (many
+files may fill the real one) and numbers processes as everybody does; `rlimits`, the weak one, stops accidents alone:
+files and network are open to it.
 
-Not covered: faults of the kernel; what the processor's caches tell; what is in memory when the candidate begins, all of
-it our own code and public packages, among that the documentation strings of modules that are part of `charlm`'s
-default text. What no sandbox can cover is a score computed in a candidate's process: there is none
-(`evaluator.trainer` has tokens, losses and scores to itself).
+Not covered: whether a file or a process exists, and whose it is; faults of the kernel; what the processor's caches
+tell; what is in memory when the candidate begins, all of it our own code and public packages, among that the
+documentation strings of modules that are part of `charlm`'s default text. What no sandbox can cover is a score computed
+in a candidate's process: there is none (`evaluator.trainer` has tokens, losses and scores to itself).
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ _PACKAGES = ("site-packages", "dist-packages", "lib-dynload")
 
 
 class Landlock:
-    """Opens nothing but installed packages (to read) and the working folder."""
+    """Opens installed packages and facts about the processor to read, harmless devices, the working folder, no more."""
 
     name = "landlock"
 

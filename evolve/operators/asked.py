@@ -22,20 +22,17 @@ COMPONENT: the part it touches most: a class, function, parameter group, schedul
 DEPTH: shallow (values only), moderate (a part changed), deep (a new mechanism) or breakthrough (a new kind)
 PROVENANCE: invented (your own), adapted (a known technique, changed) or imported (a known technique as it is)"""
 
-BLOCKS = """Then give your change as one or more blocks of this form, and nothing after them:
+_BLOCK = """
 <<<<<<< SEARCH
 lines of the program, exactly as they stand, enough of them to be unique
 =======
 the lines to stand there instead
 >>>>>>> REPLACE"""
 
-PROGRAM = """Then give the new program, and nothing after it: either whole, in one ```python fence, or, if most lines of
-the first program stay, as one or more blocks of this form:
-<<<<<<< SEARCH
-lines of the first program, exactly as they stand, enough of them to be unique
-=======
-the lines to stand there instead
->>>>>>> REPLACE"""
+BLOCKS = f"Then give your change as one or more blocks of this form, and nothing after them:{_BLOCK}"
+
+PROGRAM = f"""Then give the new program, and nothing after it: either whole, in one ```python fence, or, if most lines
+of the first program stay, as one or more blocks of this form, in which that one is quoted:{_BLOCK}"""
 
 
 class AskingOperator(Protocol):
