@@ -28,12 +28,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "evaluator"))
 from attacks import HONEST, MARK, SECRET, Attack, attacks
 
 from evaluator.check import Rejected, check
+from evaluator.devices import get_device
 from evaluator.process import close_all_but, die_with_parent
 from evaluator.records import Limits, Outcome, Rung, Trial, TrialRequest
 from evaluator.sandbox import SANDBOXES, Sandbox, get_sandbox
 from evaluator.sandbox.probe import reason_against
 from evaluator.tasks.charlm import CharLM
 from evaluator.wire import Channel
+from evaluator.workplace import Workplace
 
 RESULTS = Path(__file__).parent / "results"
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=4.0, memory_bytes=256 << 20, output_bytes=1 << 16)
@@ -79,12 +81,11 @@ def tried(sandbox: Sandbox, planned: tuple[Attack, ...]) -> Column:
     nursery, pid = nursery_for(sandbox)
     from evaluator.trial import run_trial
 
-    training = TASK.training()
-    models = TASK.shape().build(), TASK.shape().build()
+    workplace = Workplace(TASK, get_device("cpu"))
     rung = replace(TASK.rung("proxy"), limits=LIMITS)
 
     def trial(source: str, rung: Rung = rung) -> Trial:
-        return run_trial(TASK, training, models, nursery, TrialRequest("digest", source, rung, 0), "fingerprint")
+        return run_trial(workplace, nursery, TrialRequest("digest", source, rung, 0), "fingerprint")
 
     honest = trial(HONEST).value
     assert honest is not None, trial(HONEST)

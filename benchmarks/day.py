@@ -65,6 +65,10 @@ class Runner(SimulatedRunner):
         """Free slots."""
         return self.jobs - len(self._pending)
 
+    def filenos(self) -> list[int]:
+        """Ready while there is something to give."""
+        return [self._fd] if self._pending else []
+
     def submit(self, request: TrialRequest) -> int:
         """Take a request."""
         self._submitted += 1

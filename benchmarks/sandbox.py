@@ -30,12 +30,14 @@ from test_pool import plain_loop
 
 from benchmarks.attacks import LIMITS, NONE, TASK, nursery_for
 from benchmarks.operators import smoke
+from evaluator.devices import get_device
 from evaluator.pool import Evaluator
 from evaluator.records import Outcome, Trial, TrialRequest
 from evaluator.sandbox import SANDBOXES
 from evaluator.sandbox.probe import reason_against
 from evaluator.tasks import get_task
 from evaluator.trial import run_trial
+from evaluator.workplace import Workplace
 from evolve.genomes import shipped
 from evolve.operators import OPERATORS
 from evolve.operators.base import NoVariationError
@@ -70,13 +72,13 @@ def cost() -> list[str]:
     __import__("torch._dynamo")
     sandboxes = [NONE, *(each for each in SANDBOXES if not reason_against(each))]
     nurseries = [nursery_for(sandbox)[0] for sandbox in sandboxes]
-    training, models = TASK.training(), (TASK.shape().build(), TASK.shape().build())
+    workplace = Workplace(TASK, get_device("cpu"))
     rung = replace(TASK.rung("proxy"), limits=LIMITS)
     walls: list[list[float]] = [[] for _ in sandboxes]
     for turn in range(ROUNDS):
         for place, nursery in enumerate(nurseries):
             began = time.perf_counter()
-            trial = run_trial(TASK, training, models, nursery, TrialRequest("", SGD, rung, turn), "")
+            trial = run_trial(workplace, nursery, TrialRequest("", SGD, rung, turn), "")
             walls[place].append(1e3 * (time.perf_counter() - began))
             assert trial.outcome is Outcome.FINISHED, trial
     lines = [

@@ -23,7 +23,9 @@ from torch import Tensor, nn
 from evaluator.behaviour import trace
 from evaluator.check import Rejected
 from evaluator.contract import Info, Recipe, Watch, call_recipe, is_out_of_memory
-from evaluator.layout import Buffers, flat_bytes, map_shared, views
+from evaluator.devices import get_device
+from evaluator.devices.base import Device
+from evaluator.layout import Buffers, flat_bytes, views
 from evaluator.orders import ORDER, REPLY, ExitCode, Hooks, Order
 from evaluator.records import Limits
 from evaluator.tasks.base import Shape
@@ -43,6 +45,7 @@ class CandidateSpec:
         train_steps: Horizon of the schedules.
         info: Further read-only inputs.
         limits: What it may use.
+        device: Where it trains.
     """
 
     source: str
@@ -51,6 +54,7 @@ class CandidateSpec:
     train_steps: int
     info: Info
     limits: Limits
+    device: str = "cpu"
 
 
 def run_candidate(
@@ -81,23 +85,28 @@ def run_candidate(
 
 
 def _serve(spec: CandidateSpec, memory_fd: int, control: socket.socket) -> None:
+    device = get_device(spec.device)
+    device.limit_memory(spec.limits.device_bytes)
     torch.manual_seed(spec.rng_seed)
     model = spec.shape.build()
-    buffers = map_shared(memory_fd, flat_bytes(model))
+    buffers = device.map(memory_fd, flat_bytes(model))
     os.close(memory_fd)
     for parameter, home in zip(model.parameters(), views(model, buffers.parameters), strict=True):
         home.copy_(parameter.data)
         parameter.data = home
     watch = Watch(model)
     recipe = call_recipe(_load(spec.source), model, spec.train_steps, spec.info, watch)
-    worker = _Worker(spec, model, recipe, watch, buffers)
+    worker = _Worker(spec, device, model, recipe, watch, buffers)
+    device.finish()
     control.send(REPLY.pack(Order.READY, 0, worker.hooks()))
     while True:
         order = control.recv(ORDER.size)
         if not order:
             return
         kind, step = ORDER.unpack(order)
-        control.send(REPLY.pack(kind, step, worker.obey(Order(kind), step)))
+        number = worker.obey(Order(kind), step)
+        device.finish()
+        control.send(REPLY.pack(kind, step, number))
 
 
 def _load(source: str) -> Callable[..., object]:
@@ -116,8 +125,10 @@ def _load(source: str) -> Callable[..., object]:
 class _Worker:
     """A recipe's answer, carried out order by order."""
 
-    def __init__(self, spec: CandidateSpec, model: nn.Module, recipe: Recipe, watch: Watch, buffers: Buffers) -> None:
-        self._spec = spec
+    def __init__(
+        self, spec: CandidateSpec, device: Device, model: nn.Module, recipe: Recipe, watch: Watch, buffers: Buffers
+    ) -> None:
+        self._spec, self._device = spec, device
         self._parameters = list(model.parameters())
         self._gradients = views(model, buffers.gradients)
         self._recipe = recipe
@@ -190,7 +201,7 @@ class _Worker:
         """Digest of a longer schedule, or 0 if it cannot be told without training."""
         spec = self._spec
         torch.manual_seed(spec.rng_seed)
-        model = spec.shape.build()
+        model = spec.shape.build().to(self._device.torch_device())
         info = Info(spec.info.tokens_per_step, steps)
         places = {id(parameter): place for place, parameter in enumerate(model.parameters())}
         try:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from dataclasses import asdict
 from functools import cache
 from importlib import metadata
 
+from evaluator.devices.found import compiles, model_of
 from evaluator.records import Limits, Rung
 from evaluator.tasks.base import Task
 
 VERSION = 1
 """Raised whenever a change to this package may move a value: older trials are then never reused."""
-_NUMERICS = "eager fp32, one thread"
 _LENGTH = 16
 
 
-def fingerprint(task: Task, rung: Rung) -> str:
+def fingerprint(task: Task, rung: Rung, device: str = "cpu") -> str:
     """Identity of everything that determines a trial's value, given genome and rng_seed.
 
     Covers the task's name and sizes, its text and splits, all fields of the rung that can move it, this
@@ -26,33 +25,43 @@ def fingerprint(task: Task, rung: Rung) -> str:
     rejection may be reused wherever this is equal; a time-out or a memory failure only where
     `limits_fingerprint` is equal too.
 
+    Args:
+        task: The task.
+        rung: The rung.
+        device: Where trials are trained; cards of one model are alike.
+
     Returns:
         16 hex digits.
+
+    Raises:
+        ValueError: There is no such device here.
     """
     rung_fields = asdict(rung)
     del rung_fields["limits"], rung_fields["traced_steps"]  # neither moves a value
     return _digest(
         {
             "task": task.name,
-            "config": dict(task.describe()),
+            "config": dict(task.problem(rung).describe()),
             "data": task.data_digest(),
             "rung": rung_fields,
             "evaluator": VERSION,
             "torch": _torch_version(),
-            "device": device(),
-            "numerics": _NUMERICS,
+            "device": model_of(device),
+            "numerics": _numerics(device),
         }
     )
 
 
-def limits_fingerprint(limits: Limits) -> str:
+def limits_fingerprint(limits: Limits, device: str = "cpu") -> str:
     """Identity of what decides whether a genome runs out of time or memory: limits and device."""
-    return _digest({"limits": asdict(limits), "device": device()})
+    return _digest({"limits": asdict(limits), "device": model_of(device)})
 
 
-def device() -> str:
-    """Name of the device that trains, such as "cpu x86_64"."""
-    return f"cpu {platform.machine()}"
+def _numerics(device: str) -> str:
+    """How the trainer computes; the dtypes are the problem's own affair."""
+    if device == "cpu":
+        return "eager fp32, one thread"
+    return "compiled, graphs" if compiles() else "eager, graphs"
 
 
 @cache

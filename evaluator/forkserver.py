@@ -22,17 +22,18 @@ from evaluator.sandbox.probe import choose
 from evaluator.wire import Channel, ClosedError
 
 
-def main(engine_fd: int, parent: int, sandboxes: Sequence[str]) -> None:
+def main(engine_fd: int, parent: int, device: str, sandboxes: Sequence[str]) -> None:
     """Serve `StartSlot` until the engine is gone; end at once, with the reasons, if no sandbox works here.
 
     Args:
         engine_fd: Our end of the socket to the engine.
         parent: Process id of the engine.
+        device: One that slots will train on; the others are of its kind.
         sandboxes: Names of those that may be used, in order of preference.
     """
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sandbox, against = choose([get_sandbox(name) for name in sandboxes])
+    sandbox, against = choose([get_sandbox(name, device) for name in sandboxes])
     if sandbox is None:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in against.items())
         sys.exit(f"{NO_SANDBOX} ({reasons}). --allow-weak-sandbox confines by limits alone: for genomes that you trust")
@@ -43,12 +44,19 @@ def main(engine_fd: int, parent: int, sandboxes: Sequence[str]) -> None:
         while True:
             message, fds = engine.receive()
             assert isinstance(message, StartSlot)
-            _start_slot(engine, fds[0], sandbox)
+            _start_slot(engine, fds[0], message.device, get_sandbox(sandbox.name, message.device))
     except ClosedError:
         os._exit(0)
 
 
-_WARM = ("torch._dynamo", "evaluator.nursery", "evaluator.trainer", "evaluator.tasks.gpt")
+_WARM = (
+    "torch._dynamo",
+    "evaluator.nursery",
+    "evaluator.trainer",
+    "evaluator.tasks.gpt",
+    "evaluator.devices.cpu",
+    "evaluator.devices.cuda",
+)
 """What trainers and candidates need. Left to itself, each candidate's first optimizer imports torch._dynamo."""
 
 
@@ -60,14 +68,14 @@ def _warm_up() -> None:
     gc.freeze()
 
 
-def _start_slot(engine: Channel, trainer_fd: int, sandbox: Sandbox) -> None:
+def _start_slot(engine: Channel, trainer_fd: int, device: str, sandbox: Sandbox) -> None:
     ours, theirs = socket.socketpair()
     nursery = _fork()
     if nursery == 0:
         _become_nursery(theirs, sandbox)
     trainer = _fork()
     if trainer == 0:
-        _become_trainer(trainer_fd, ours)
+        _become_trainer(trainer_fd, ours, device)
     pidfd = os.pidfd_open(trainer)
     engine.send(SlotStarted(sandbox.name), [pidfd])
     os.close(pidfd)
@@ -93,12 +101,13 @@ def _become_nursery(trainer: socket.socket, sandbox: Sandbox) -> NoReturn:
     run_nursery(Channel(trainer), sandbox)
 
 
-def _become_trainer(engine_fd: int, nursery: socket.socket) -> NoReturn:
+def _become_trainer(engine_fd: int, nursery: socket.socket, device: str) -> NoReturn:
+    from evaluator.devices import get_device
     from evaluator.trainer import run_trainer
 
     close_all_but({engine_fd, nursery.fileno()})
-    run_trainer(Channel(socket.socket(fileno=engine_fd)), Channel(nursery))
+    run_trainer(Channel(socket.socket(fileno=engine_fd)), Channel(nursery), get_device(device))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:])

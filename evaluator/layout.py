@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import mmap
-import os
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 _ALIGN = 64
@@ -33,29 +29,6 @@ def flat_bytes(model: nn.Module) -> int:
     return total
 
 
-def create_shared(size: int) -> int:
-    """Make the shared memory of one trial: two flat buffers of `size` bytes.
-
-    The size is sealed, so that a candidate cannot truncate the memory under the trainer.
-
-    Returns:
-        A file descriptor, the caller's to close.
-    """
-    fd = os.memfd_create("trial", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(fd, 2 * size)
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
-    return fd
-
-
-def map_shared(fd: int, size: int) -> Buffers:
-    """Map the shared memory of a trial."""
-    memory = mmap.mmap(fd, 2 * size)
-    return Buffers(
-        torch.frombuffer(memory, dtype=torch.uint8, count=size),
-        torch.frombuffer(memory, dtype=torch.uint8, count=size, offset=size),
-    )
-
-
 def views(model: nn.Module, flat: Tensor) -> list[Tensor]:
     """One view into `flat` for each parameter of `model`, in order, with its shape and dtype."""
     found, offset = [], 0
@@ -64,6 +37,12 @@ def views(model: nn.Module, flat: Tensor) -> list[Tensor]:
         found.append(flat[offset : offset + nbytes].view(parameter.dtype).view(parameter.shape))
         offset += _padded(parameter)
     return found
+
+
+def bind(model: nn.Module, flat: Tensor) -> None:
+    """Have the parameters of `model` lie in `flat`; what they held is dropped."""
+    for parameter, home in zip(model.parameters(), views(model, flat), strict=True):
+        parameter.data = home
 
 
 def _padded(parameter: Tensor) -> int:

@@ -10,7 +10,6 @@ import time
 from types import TracebackType
 
 from evaluator.candidate import CandidateSpec
-from evaluator.layout import create_shared
 from evaluator.nursery import End, Ended, Spawn
 from evaluator.orders import ORDER, REPLY, Hooks, Order
 from evaluator.wire import Channel
@@ -42,24 +41,23 @@ class CandidateLink:
     Args:
         nursery: Where candidates are forked.
         spec: What the candidate is told.
-        flat_bytes: Size of one of the two flat buffers.
+        memory: Descriptor of the memory that it shares; stays the caller's.
 
     Attributes:
         ended: How the process ended; None while it lives.
     """
 
-    def __init__(self, nursery: Channel, spec: CandidateSpec, flat_bytes: int) -> None:
+    def __init__(self, nursery: Channel, spec: CandidateSpec, memory: int) -> None:
         self._nursery = nursery
         self._limits = spec.limits
         self._deadline = time.monotonic() + spec.limits.wall_seconds
-        self.memory_fd = create_shared(flat_bytes)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._output, their_output = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._output, False)
         self._printed = 0
         self._tail = b""
         self.ended: Ended | None = None
-        nursery.send(Spawn(spec), [self.memory_fd, theirs.fileno(), their_output])
+        nursery.send(Spawn(spec), [memory, theirs.fileno(), their_output])
         theirs.close()
         os.close(their_output)
 
@@ -70,7 +68,6 @@ class CandidateLink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
-        os.close(self.memory_fd)
 
     def ready(self) -> Hooks:
         """Wait until `recipe` has returned; tells which hooks there are.

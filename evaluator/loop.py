@@ -11,14 +11,12 @@ import math
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
 
-from evaluator.layout import flat_bytes, map_shared, views
 from evaluator.link import CandidateLink, StoppedError
 from evaluator.measures import MOST_TRACE, Measures
 from evaluator.orders import Hooks, Order
 from evaluator.records import Rung
-from evaluator.tasks.base import Training
+from evaluator.workplace import Workplace
 
 _LUCK = 0.3
 """Nats by which random weights may be better than an even guess.
@@ -51,36 +49,18 @@ class TrainingLoop:
     """A candidate and the shared model, driven through all steps of a rung.
 
     Args:
-        training: The task's losses and scores.
-        models: Two skeletons of the task: one to train over shared memory, one to score a private copy.
+        workplace: The problem and the memory that the candidate shares.
         rung: How long to train, and when to validate.
         link: The candidate.
     """
 
-    def __init__(
-        self,
-        training: Training,
-        models: tuple[nn.Module, nn.Module],
-        rung: Rung,
-        link: CandidateLink,
-    ) -> None:
-        self._training = training
-        self._model, self._scored = models
+    def __init__(self, workplace: Workplace, rung: Rung, link: CandidateLink) -> None:
+        self._training, self._device = workplace.training, workplace.device
+        self._model, self._scored = workplace.model, workplace.scored
+        self._parameters, self._gradients = workplace.parameters, workplace.gradients
+        self._private = workplace.private
         self._rung = rung
         self._link = link
-        buffers = map_shared(link.memory_fd, flat_bytes(self._model))
-        self._parameters, self._gradients = buffers.parameters, buffers.gradients
-        for parameter, home, gradient in zip(
-            self._model.parameters(),
-            views(self._model, self._parameters),
-            views(self._model, self._gradients),
-            strict=True,
-        ):
-            parameter.data = home
-            parameter.grad = gradient
-        self._private = torch.empty_like(self._parameters)
-        for parameter, home in zip(self._scored.parameters(), views(self._scored, self._private), strict=True):
-            parameter.data = home
         self._measures = Measures(self._model) if rung.name == "smoke" else None
 
     def all_steps(self, progress: Progress) -> None:
@@ -102,20 +82,18 @@ class TrainingLoop:
             if step == 0:
                 self._check_start(progress.curve[0][1])
             if hooks & Hooks.BEFORE_FORWARD:
-                self._link.order(Order.BEFORE_FORWARD, step)
+                self._order(Order.BEFORE_FORWARD, step)
             self._gradients.zero_()
-            loss = self._training.loss(self._model, step)
-            loss.backward()
-            losses.append(loss.detach())
+            losses.append(self._training.backward(self._model, step))
             if self._measures is not None:
                 self._measures.before_step()
-            self._link.order(Order.STEP, step)
+            self._order(Order.STEP, step)
             if self._measures is not None:
                 self._measures.after_step(counts=step >= steps // 2)
         progress.losses = torch.stack(losses).tolist()
         if not all(map(math.isfinite, progress.losses)):
             raise DivergedError("a training loss was not a finite number")
-        state_bytes = self._link.order(Order.MEASURE, steps) if self._measures is not None else 0.0
+        state_bytes = self._order(Order.MEASURE, steps) if self._measures is not None else 0.0
         self._validate(steps, hooks, progress)
         if progress.curve[-1][1] > progress.curve[0][1]:
             raise DivergedError(
@@ -124,10 +102,15 @@ class TrainingLoop:
             )
         if self._measures is not None:
             later = self._rung.traced_steps
-            trace = self._link.order(Order.TRACE, later) if later else 0.0
+            trace = self._order(Order.TRACE, later) if later else 0.0
             if state_bytes > self._rung.limits.memory_bytes or trace >= MOST_TRACE:
                 raise StoppedError("the genome answered for the evaluator: a measure is beyond its limits")
             progress.measures.update(self._measures.result(state_bytes, trace, self._parameters, self._private))
+
+    def _order(self, order: Order, step: int) -> float:
+        """Have an order carried out on finished work."""
+        self._device.finish()
+        return self._link.order(order, step)
 
     def _check_start(self, loss: float) -> None:
         """Who guesses evenly loses `training.guess`: less means weights that were made from text."""
@@ -142,9 +125,9 @@ class TrainingLoop:
         """Score a private copy of the weights, so that nothing a candidate does meanwhile counts."""
         if hooks & Hooks.EVAL_WEIGHTS:
             before = self._parameters.clone()
-            self._link.order(Order.ENTER_EVAL, step)
+            self._order(Order.ENTER_EVAL, step)
             self._private.copy_(self._parameters)
-            self._link.order(Order.LEAVE_EVAL, step)
+            self._order(Order.LEAVE_EVAL, step)
             self._parameters.copy_(before)
         else:
             self._private.copy_(self._parameters)

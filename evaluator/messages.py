@@ -12,7 +12,12 @@ class StartSlot:
     """Engine to fork server: fork a trainer and its nursery.
 
     Comes with one file descriptor, the trainer's end of its socket to the engine.
+
+    Attributes:
+        device: Where it will train.
     """
+
+    device: str
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,6 @@ class SlotStarted:
 
 @dataclass(frozen=True)
 class Prepare:
-    """Engine to trainer, before the first request: load this task."""
+    """Engine to trainer, before the first request: train this task."""
 
     task: Task

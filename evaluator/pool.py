@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import select
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
 from evaluator.check import Rejected, check
+from evaluator.devices.found import model_of
 from evaluator.fingerprint import fingerprint
 from evaluator.process import require_linux
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
@@ -49,18 +50,23 @@ class Evaluator:
 
     Args:
         task: The training problem.
-        jobs: Trials at once; each takes one core.
+        jobs: Trials at once; each takes one core, and a share of its device.
         sandboxes: Names of those that may confine candidates, in order of preference (`evaluator.sandbox`).
+        devices: Where they are trained, by turns; all of one model.
 
     Raises:
-        ValueError: `jobs` is below 1.
+        ValueError: `jobs` is below 1, or a device is not there, or they differ.
         OSError: Not Linux.
     """
 
-    def __init__(self, task: Task, jobs: int, sandboxes: Sequence[str] = STRONG) -> None:
+    def __init__(
+        self, task: Task, jobs: int, sandboxes: Sequence[str] = STRONG, devices: Sequence[str] = ("cpu",)
+    ) -> None:
         require_linux()
         if jobs < 1:
             raise ValueError(f"jobs must be at least 1, but is {jobs}")
+        if len({model_of(device) for device in devices}) != 1:
+            raise ValueError(f"trials must be comparable: expected devices of one model, got {', '.join(devices)}")
         self._task = task
         self._jobs = jobs
         self._tickets = 0
@@ -69,8 +75,8 @@ class Evaluator:
         self._deaths = 0
         self._closed = False
         self._slots: dict[Slot, _Job | None] = {}
-        self._sandboxes = tuple(sandboxes)
-        self._server = ForkServer(self._sandboxes)
+        self._sandboxes, self._devices = tuple(sandboxes), tuple(devices)
+        self._server = self._start_server()
         self._fill()
 
     def __enter__(self) -> Evaluator:
@@ -94,7 +100,7 @@ class Evaluator:
 
     def fingerprint(self, rung: Rung) -> str:
         """What determines a value on `rung` beside genome and rng_seed; see `evaluator.fingerprint`."""
-        return fingerprint(self._task, rung)
+        return fingerprint(self._task, rung, self._devices[0])
 
     def submit(self, request: TrialRequest) -> int:
         """Queue one trial; never blocks on it.
@@ -221,13 +227,18 @@ class Evaluator:
         for slot in list(self._slots):
             self._bury(slot)
         self._server.close()
-        self._server = ForkServer(self._sandboxes)
+        self._server = self._start_server()
+
+    def _start_server(self) -> ForkServer:
+        return ForkServer(self._sandboxes, self._devices[0])
 
     def _fill(self) -> None:
         """Have as many slots as jobs."""
         while len(self._slots) < self._jobs:
             try:
-                self._slots[self._server.start_slot(self._task)] = None
+                taken = Counter(slot.device for slot in self._slots)
+                device = min(self._devices, key=lambda name: taken[name])
+                self._slots[self._server.start_slot(self._task, device)] = None
             except ClosedError:
                 self._restart_server()
 

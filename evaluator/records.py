@@ -39,12 +39,14 @@ class Limits:
         wall_seconds: Wall-clock backstop for the whole trial; generous, since a slow neighbour is not its fault.
         memory_bytes: Address space the candidate may add to what the warm fork server already holds.
         output_bytes: What it may print before it is stopped.
+        device_bytes: Memory of a graphics card that torch may allocate in the candidate.
     """
 
     cpu_seconds: float
     wall_seconds: float
     memory_bytes: int = 2 << 30
     output_bytes: int = 8 << 20
+    device_bytes: int = 8 << 30
 
 
 @dataclass(frozen=True)

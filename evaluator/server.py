@@ -21,15 +21,30 @@ _ROOT = Path(__file__).resolve().parent.parent
 _LOG_TAIL = 2000
 
 
+def _for_cards() -> dict[str, str]:
+    """What trainers on cards need to know: which cards, where the compiler is, where to keep what was compiled."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "evolve"
+    passed = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "PATH")
+    return {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_CACHE_PATH": str(folder / "cuda"),
+        "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
+        "TRITON_CACHE_DIR": str(folder / "triton"),
+        **{name: os.environ[name] for name in passed if name in os.environ},
+    }
+
+
 class Slot:
     """A trainer with its nursery, seen from the engine.
 
     Attributes:
         channel: Socket to the trainer; closes when the trainer ends.
+        device: Where it trains.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, device: str) -> None:
         self.channel = channel
+        self.device = device
         self._pidfd: int | None = None
 
     def started(self, pidfd: int) -> None:
@@ -61,13 +76,14 @@ class ForkServer:
 
     Args:
         sandboxes: Names of those that may be used, in order of preference.
+        device: One that slots will train on; the others are of its kind.
 
     Attributes:
         channel: Socket to the fork server; closes when it ends.
         sandbox: Name of the one that it uses; "" until it has started a slot.
     """
 
-    def __init__(self, sandboxes: Sequence[str]) -> None:
+    def __init__(self, sandboxes: Sequence[str], device: str = "cpu") -> None:
         self.sandbox = ""
         self._scratch = Scratch()
         ours, theirs = socket.socketpair()
@@ -83,6 +99,7 @@ class ForkServer:
                     "evaluator.forkserver",
                     str(theirs.fileno()),
                     str(os.getpid()),
+                    device,
                     *sandboxes,
                 ],
                 env={
@@ -98,6 +115,7 @@ class ForkServer:
                     "MALLOC_TOP_PAD_": str(1 << 24),
                     "HOME": str(self._scratch.path),
                     "TMPDIR": str(self._scratch.path),
+                    **(_for_cards() if device != "cpu" else {}),
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -106,16 +124,16 @@ class ForkServer:
                 start_new_session=True,
             )
 
-    def start_slot(self, task: Task) -> Slot:
+    def start_slot(self, task: Task, device: str) -> Slot:
         """Ask for a slot; it can be given work at once, even before the fork server has come up.
 
         Raises:
             ClosedError: The fork server is gone.
         """
         ours, theirs = socket.socketpair()
-        slot = Slot(Channel(ours))
+        slot = Slot(Channel(ours), device)
         with theirs:
-            self.channel.send(StartSlot(), [theirs.fileno()])
+            self.channel.send(StartSlot(device), [theirs.fileno()])
         slot.channel.send(Prepare(task))
         self._starting.append(slot)
         return slot

@@ -10,30 +10,37 @@ from typing import NoReturn
 
 import torch
 
+from evaluator.devices.base import Device
 from evaluator.fingerprint import fingerprint
 from evaluator.messages import Prepare
 from evaluator.records import TrialRequest
+from evaluator.tasks.base import Problem
 from evaluator.trial import run_trial
 from evaluator.wire import Channel, ClosedError
+from evaluator.workplace import Workplace
 
 
-def run_trainer(engine: Channel, nursery: Channel) -> NoReturn:
+def run_trainer(engine: Channel, nursery: Channel, device: Device) -> NoReturn:
     """Run one trial after the other until the engine or the nursery is gone.
 
     Args:
         engine: Sends `Prepare`, then `TrialRequest`s one by one; each is answered by a `Trial`.
         nursery: Forks this slot's candidates.
+        device: Where to train.
     """
     try:
         torch.set_num_threads(1)
         message, _ = engine.receive()
         assert isinstance(message, Prepare)
         task = message.task
-        training = task.training()
-        models = task.shape().build(), task.shape().build()
+        device.start()
+        problem: Problem | None = None
         while True:
             request, _ = engine.receive()
             assert isinstance(request, TrialRequest)
-            engine.send(run_trial(task, training, models, nursery, request, fingerprint(task, request.rung)))
+            if problem != (problem := task.problem(request.rung)):
+                workplace = Workplace(problem, device)
+            identity = fingerprint(task, request.rung, device.name)
+            engine.send(run_trial(workplace, nursery, request, identity))
     except ClosedError:
         os._exit(0)

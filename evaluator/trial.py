@@ -9,33 +9,29 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from torch import nn
-
 from evaluator.candidate import CandidateSpec
 from evaluator.contract import Info
-from evaluator.layout import flat_bytes
 from evaluator.link import CandidateLink, GoneError, NotMadeError, OverTimeError, StoppedError
 from evaluator.loop import DivergedError, Progress, TrainingLoop, UntrainedError
 from evaluator.nursery import Ended
 from evaluator.orders import ExitCode
 from evaluator.records import Limits, Outcome, Trial, TrialRequest
 from evaluator.step_conditions import has_step_conditions
-from evaluator.tasks.base import Task, Training
 from evaluator.wire import Channel
+from evaluator.workplace import Workplace
 
 POINTS = 8
 """Points of a training curve."""
 
 
-def run_trial(
-    task: Task,
-    training: Training,
-    models: tuple[nn.Module, nn.Module],
-    nursery: Channel,
-    request: TrialRequest,
-    fingerprint: str,
-) -> Trial:
+def run_trial(workplace: Workplace, nursery: Channel, request: TrialRequest, fingerprint: str) -> Trial:
     """Run one trial to whatever end it comes to.
+
+    Args:
+        workplace: The problem of the request's rung, on a device.
+        nursery: Forks the candidate.
+        request: What to run.
+        fingerprint: Goes into the trial.
 
     Raises:
         evaluator.wire.ClosedError: The nursery is gone: the slot has to be restarted.
@@ -44,18 +40,20 @@ def run_trial(
     rung = request.rung
     if rung.traced_steps and has_step_conditions(request.source, rung.train_steps):
         rung = replace(rung, traced_steps=0)  # what comes later cannot be told from these steps
+    problem = workplace.problem
     spec = CandidateSpec(
         request.source,
-        task.shape(),
+        problem.shape(),
         request.rng_seed,
         rung.train_steps,
-        Info(task.tokens_per_step, rung.train_steps),
+        Info(problem.tokens_per_step, rung.train_steps),
         rung.limits,
+        workplace.device.name,
     )
     progress = Progress()
-    with CandidateLink(nursery, spec, flat_bytes(models[0])) as link:
+    with workplace.memory() as memory, CandidateLink(nursery, spec, memory) as link:
         try:
-            TrainingLoop(training, models, rung, link).all_steps(progress)
+            TrainingLoop(workplace, rung, link).all_steps(progress)
             outcome, reason = Outcome.FINISHED, ""
         except DivergedError as error:
             outcome, reason = Outcome.DIVERGED, str(error)
@@ -86,7 +84,7 @@ def run_trial(
         wall_seconds=time.monotonic() - started,
         curve=tuple(progress.curve),
         measures=progress.measures,
-        training=training_curve(progress.losses, task.tokens_per_step),
+        training=training_curve(progress.losses, problem.tokens_per_step),
     )
 
 

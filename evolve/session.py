@@ -8,7 +8,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from evaluator.fingerprint import device
+from evaluator.devices.found import model_of
 from evaluator.pool import Evaluator
 from evaluator.tasks.base import Task
 from evolve.asker import Asker
@@ -42,7 +42,7 @@ def create(run: Run, config: Config, seeds: tuple[NamedGenome, ...], budget: Bud
         "budget": asdict(budget),
         "jobs": jobs,
         "versions": {name: version(name) for name in ("evolve-optimizers", "torch")},
-        "device": device(),
+        "device": model_of("cpu"),
     }
     Store.create(run.database, settings).close()
 

@@ -26,6 +26,7 @@ from evaluator.sandbox.landlock import Landlock
 from evaluator.sandbox.namespaces import Namespaces
 from evaluator.sandbox.rlimits import ResourceLimits
 from evaluator.sandbox.seccomp import SystemCallFilter
+from evaluator.sandbox.start import StartDevice
 
 
 @dataclass(frozen=True)
@@ -58,27 +59,38 @@ class Sandbox:
                 raise OSError(error.errno, reason) from error
 
 
-_NAMESPACES = Namespaces()
-_LAYERS: tuple[Layer, ...] = (NoCapabilities(), ResourceLimits(), Landlock(), SystemCallFilter())
-SANDBOXES = (
-    Sandbox("namespaces", _NAMESPACES.fork, (_NAMESPACES, *_LAYERS)),
-    Sandbox("landlock", os.fork, _LAYERS),
-    Sandbox("rlimits", os.fork, (ResourceLimits(),), weak=True),
-)
-"""Strongest first."""
+def sandboxes(device: str) -> tuple[Sandbox, ...]:
+    """Those there are for candidates on a device, strongest first.
+
+    A card is started before files and system calls are closed, for its driver wants both; it also wants to see its
+    own process in `/proc`, and more addresses than any limit. So there is no process namespace (signals and `/proc` are
+    closed all the same), and memory is limited by what is written, not by what is mapped.
+    """
+    on_card = device != "cpu"
+    namespaces, limits = Namespaces(processes=not on_card), ResourceLimits(mapped=not on_card)
+    start: tuple[Layer, ...] = (StartDevice(device),) if on_card else ()
+    layers: tuple[Layer, ...] = (*start, NoCapabilities(), limits, Landlock(), SystemCallFilter())
+    return (
+        Sandbox("namespaces", namespaces.fork, (namespaces, *layers)),
+        Sandbox("landlock", os.fork, layers),
+        Sandbox("rlimits", os.fork, (*start, limits), weak=True),
+    )
+
+
+SANDBOXES = sandboxes("cpu")
 
 
 NO_SANDBOX = "no sandbox works on this machine"
 """How the fork server's last words begin where that is so."""
 
 
-def get_sandbox(name: str) -> Sandbox:
-    """The sandbox of that name.
+def get_sandbox(name: str, device: str = "cpu") -> Sandbox:
+    """The sandbox of that name for candidates on a device.
 
     Raises:
         ValueError: There is none.
     """
-    for sandbox in SANDBOXES:
+    for sandbox in sandboxes(device):
         if sandbox.name == name:
             return sandbox
     raise ValueError(f"no sandbox is called {name!r}, there are {', '.join(each.name for each in SANDBOXES)}")

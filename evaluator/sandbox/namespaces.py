@@ -31,11 +31,16 @@ _NOSUID, _NODEV, _NOEXEC, _RECURSIVE, _PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
 
 
 class Namespaces:
-    """New namespaces with a small disk in memory over the working folder."""
+    """New namespaces with a small disk in memory over the working folder.
+
+    Args:
+        processes: Whether one of processes is among them.
+    """
 
     name = "namespaces"
 
-    def __init__(self) -> None:
+    def __init__(self, processes: bool = True) -> None:
+        self._flags = _NEW_USER | _NEW_NET | _NEW_MOUNT | _NEW_IPC | _NEW_UTS | (_NEW_PID if processes else 0)
         self._ids = (os.geteuid(), os.getegid())
 
     def fork(self) -> int:
@@ -45,7 +50,7 @@ class Namespaces:
             OSError: The kernel refused; there is no child then.
         """
         self._ids = (os.geteuid(), os.getegid())  # inside, nobody is known until `enter`
-        return system.clone(_NEW_USER | _NEW_PID | _NEW_NET | _NEW_MOUNT | _NEW_IPC | _NEW_UTS)
+        return system.clone(self._flags)
 
     def enter(self, limits: Limits, folder: str) -> None:
         """Called in the child of `fork`: whoever we were outside, that we are inside, without privileges there.

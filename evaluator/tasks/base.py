@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from evaluator.records import Rung
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
+
+DeviceKind = Literal["cpu", "cuda"]
 
 
 class Shape(Protocol):
@@ -28,12 +31,37 @@ class Training(Protocol):
 
     guess: float
 
-    def loss(self, model: nn.Module, step: int) -> Tensor:
-        """Loss of the batch of `step`, *summed* over its tokens; a scalar to call `backward()` on."""
+    def backward(self, model: nn.Module, step: int) -> Tensor:
+        """Add the gradient of the loss of the batch of `step`, *summed* over its tokens, to the model's gradients.
+
+        Returns:
+            The loss, a scalar without history.
+        """
         ...
 
     def held_out(self, model: nn.Module, split: str) -> float:
         """Mean loss in nats per token on "validation" or "test"; may be infinite or not a number."""
+        ...
+
+
+class Problem(Protocol):
+    """One size of a task: what a trainer keeps warm. A picklable, hashable value."""
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Tokens in one optimizer step's batch: gradients are sums over them."""
+        ...
+
+    def describe(self) -> Mapping[str, object]:
+        """Everything that defines the problem except the data: part of each trial's fingerprint."""
+        ...
+
+    def shape(self) -> Shape:
+        """The model's names and shapes."""
+        ...
+
+    def training(self, device: torch.device) -> Training:
+        """Load the data and build the forward pass; imports torch."""
         ...
 
 
@@ -48,17 +76,13 @@ class Task(Protocol):
     def name(self) -> str: ...
 
     @property
-    def tokens_per_step(self) -> int:
-        """Tokens in one optimizer step's batch: gradients are sums over them."""
+    def devices(self) -> tuple[DeviceKind, ...]:
+        """Kinds of devices that it can be trained on, in order of preference."""
         ...
 
     @property
     def brief(self) -> str:
         """The problem in a few sentences, for whoever designs optimizers for it."""
-        ...
-
-    def describe(self) -> Mapping[str, object]:
-        """Everything that defines the problem except the data: part of each trial's fingerprint."""
         ...
 
     def data_digest(self) -> str:
@@ -73,14 +97,10 @@ class Task(Protocol):
         """
         ...
 
+    def problem(self, rung: Rung) -> Problem:
+        """What is trained on a rung."""
+        ...
+
     def promotion_rung(self) -> Rung:
         """The full rung on the test split, with rng_seeds that no search trial has used."""
-        ...
-
-    def shape(self) -> Shape:
-        """The model's names and shapes."""
-        ...
-
-    def training(self) -> Training:
-        """Load the data and build the forward pass; imports torch."""
         ...

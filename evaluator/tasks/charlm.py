@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluator.records import Limits, Rung
+from evaluator.tasks.base import DeviceKind
 from evaluator.tasks.text import Text, load_text
 
 if TYPE_CHECKING:
+    import torch
+
     from evaluator.tasks.charlm_training import CharLMTraining
     from evaluator.tasks.gpt import GPTShape
 
@@ -49,6 +52,11 @@ class CharLM:
     def name(self) -> str:
         """Its name on the command line."""
         return "charlm"
+
+    @property
+    def devices(self) -> tuple[DeviceKind, ...]:
+        """The processor: a card would idle."""
+        return ("cpu",)
 
     @property
     def tokens_per_step(self) -> int:
@@ -101,6 +109,10 @@ class CharLM:
             raise KeyError(f"charlm has no rung {name!r}; it has {', '.join(rungs)}")
         return rungs[name]
 
+    def problem(self, rung: Rung) -> CharLM:
+        """The same on every rung."""
+        return self
+
     def promotion_rung(self) -> Rung:
         """The full rung on the test split, with rng_seeds of its own."""
         return self._full("test", first_rng_seed=3000)
@@ -111,10 +123,11 @@ class CharLM:
 
         return GPTShape(vocab=256, width=self.width, depth=self.depth, heads=self.heads)
 
-    def training(self) -> CharLMTraining:
+    def training(self, device: torch.device) -> CharLMTraining:
         """The trainer's side; imports torch and reads the text."""
         from evaluator.tasks.charlm_training import CharLMTraining
 
+        assert device.type in self.devices, device
         return CharLMTraining(self)
 
     def _rungs(self) -> tuple[Rung, ...]:

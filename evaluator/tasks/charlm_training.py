@@ -45,6 +45,12 @@ class CharLMTraining:
         }
         self._forward = Forward(task.shape(), task.context)
 
+    def backward(self, model: nn.Module, step: int) -> Tensor:
+        """Add the gradient of the summed loss of the batch of `step`; returns the loss."""
+        loss = self.loss(model, step)
+        loss.backward()
+        return loss.detach()
+
     def loss(self, model: nn.Module, step: int) -> Tensor:
         """Loss of the batch of `step`, summed over its tokens."""
         tokens, targets = self.batch(step)

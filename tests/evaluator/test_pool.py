@@ -23,7 +23,7 @@ def plain_loop(task: CharLM, source: str, rung: Rung, rng_seed: int) -> list[tup
     """The genome contract's loop in one process, on tensors of its own: what a trial must equal bit for bit."""
     namespace: dict[str, object] = {"__name__": "genome"}
     exec(source, namespace)
-    training = task.training()
+    training = task.training(torch.device("cpu"))
     torch.manual_seed(rng_seed)
     model = task.shape().build()
     answer = namespace["recipe"](model, rung.train_steps)

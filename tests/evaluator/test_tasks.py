@@ -9,10 +9,12 @@ import torch
 from evaluator.tasks import TASKS, get_task
 from evaluator.tasks.charlm import CharLM
 
+CPU = torch.device("cpu")
+
 
 @pytest.fixture(scope="module")
 def training(task: CharLM):
-    return task.training()
+    return task.training(CPU)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -49,7 +51,7 @@ def test_the_order_of_tokens_is_fixed_and_shared_by_all_rungs(task: CharLM, trai
     torch.manual_seed(1)
     first = [training.batch(step) for step in (0, 5, 3)]
     torch.manual_seed(2)
-    again = task.training()
+    again = task.training(CPU)
     for (tokens, targets), step in zip(first, (0, 5, 3), strict=True):
         assert tokens.shape == targets.shape == (task.batch, task.context)
         assert torch.equal(tokens, again.batch(step)[0])
@@ -60,7 +62,7 @@ def test_a_pass_over_the_text_repeats_nothing_and_the_next_one_is_shuffled_anew(
     path = tmp_path / "text"
     path.write_bytes(bytes(range(256)) * 8)
     task = CharLM(width=8, depth=1, heads=1, context=4, batch=4, held_out_sequences=2, text=path)
-    training = task.training()
+    training = task.training(CPU)
     per_pass = 2048 * 90 // 100 // 4
     starts = [training._start(index) for index in range(2 * per_pass)]
     assert sorted(starts[:per_pass]) == sorted(starts[per_pass:]) == [4 * index for index in range(per_pass)]

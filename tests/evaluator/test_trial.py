@@ -10,11 +10,13 @@ from threading import Thread
 import pytest
 from tiny_genomes import SGD
 
+from evaluator.devices import get_device
 from evaluator.nursery import End, Ended, Spawn
 from evaluator.orders import ExitCode
 from evaluator.records import Limits, Outcome, TrialRequest
 from evaluator.trial import explain, run_trial
 from evaluator.wire import Channel
+from evaluator.workplace import Workplace
 
 LIMITS = Limits(cpu_seconds=2.5, wall_seconds=9.0, memory_bytes=64 << 20)
 
@@ -59,8 +61,8 @@ def test_a_candidate_that_could_not_be_made_is_our_fault(task, rung) -> None:
     ours, theirs = socket.socketpair()
     nursery = Thread(target=broken_nursery, args=(Channel(theirs),))
     nursery.start()
-    models = task.shape().build(), task.shape().build()
-    trial = run_trial(task, task.training(), models, Channel(ours), TrialRequest("d", SGD, rung, 0), "print")
+    workplace = Workplace(task, get_device("cpu"))
+    trial = run_trial(workplace, Channel(ours), TrialRequest("d", SGD, rung, 0), "print")
     nursery.join()
     assert trial.outcome is Outcome.LOST
     assert trial.reason.endswith("the sandbox member 'seccomp' could not be entered")
