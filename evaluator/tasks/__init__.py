@@ -8,26 +8,42 @@ from pathlib import Path
 from evaluator.tasks.base import Task
 
 
-def _charlm(text: Path | None) -> Task:
+def _charlm(data: Path | None) -> Task:
     from evaluator.tasks.charlm import CharLM
 
-    return CharLM(text=text)
+    return CharLM(text=data)
 
 
-TASKS: dict[str, Callable[[Path | None], Task]] = {"charlm": _charlm}
-"""Name to maker; a maker takes the path of the user's text, or None for the task's own."""
+def _nanogpt(data: Path | None) -> Task:
+    from evaluator.tasks.nanogpt import NanoGPT
+
+    return NanoGPT(data)
 
 
-def get_task(name: str, text: Path | None = None) -> Task:
+def _nanogpt_tiny(data: Path | None) -> Task:
+    from evaluator.tasks.nanogpt import NanoGPT
+
+    return NanoGPT(data, tiny=True)
+
+
+TASKS: dict[str, Callable[[Path | None], Task]] = {
+    "charlm": _charlm,
+    "nanogpt": _nanogpt,
+    "nanogpt-tiny": _nanogpt_tiny,
+}
+"""Name to maker; a maker takes the path of the user's data, or None for the task's own."""
+
+
+def get_task(name: str, data: Path | None = None) -> Task:
     """Make a task.
 
     Args:
         name: One of `TASKS`.
-        text: The user's own text, or None for the task's own.
+        data: The user's own data (text for `charlm`, token shards for `nanogpt`), or None for the task's own.
 
     Raises:
         KeyError: No such task; the message lists those there are.
     """
     if name not in TASKS:
         raise KeyError(f"there is no task {name!r}; there are {', '.join(sorted(TASKS))}")
-    return TASKS[name](text)
+    return TASKS[name](data)

@@ -22,12 +22,14 @@ class GPTShape:
         width: Residual stream.
         depth: Blocks.
         heads: Attention heads; `width // heads` must be a multiple of 4 (rotary takes half of it, in pairs).
+        embed_dtype: Of `embed.weight`; all other parameters are float32.
     """
 
     vocab: int
     width: int
     depth: int
     heads: int
+    embed_dtype: str = "float32"
 
     def build(self) -> nn.Module:
         """Make the skeleton, drawing torch's default initialization from torch's global generator."""
@@ -78,7 +80,7 @@ class GPT(nn.Module):
 
     def __init__(self, shape: GPTShape) -> None:
         super().__init__()
-        self.embed = nn.Embedding(shape.vocab, shape.width)
+        self.embed = nn.Embedding(shape.vocab, shape.width).to(getattr(torch, shape.embed_dtype))
         self.blocks = nn.ModuleList([Block(shape.width) for _ in range(shape.depth)])
         self.proj = nn.Linear(shape.width, shape.vocab)
         self.norm1 = RMSNorm(shape.width)

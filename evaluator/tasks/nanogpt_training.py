@@ -1,0 +1,158 @@
+"""The trainer's side of `nanogpt`: tokens in the benchmark's order, losses, scores. Never in a candidate process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from evaluator.devices.found import compiles
+from evaluator.tasks.gpt import GPT
+from evaluator.tasks.nanogpt import BENCHMARK_HELD_OUT, token_bytes
+from evaluator.tasks.nanogpt_forward import summed_loss, turns
+from evaluator.tasks.recorded import Recorded
+from evaluator.tasks.shards import ShardError, find_shards, read_shard
+
+if TYPE_CHECKING:
+    from evaluator.tasks.nanogpt import NanoGPTProblem
+
+Loss = Callable[[GPT, Tensor, Tensor], Tensor]
+
+
+class NanoGPTTraining:
+    """Batches, losses and scores of one size of the benchmark on one device.
+
+    On a card forward and backward pass are compiled where that is possible, recorded once and replayed for every
+    candidate; so the models it is called with must stay where they are.
+
+    Args:
+        problem: Sizes and data.
+        device: Where.
+    """
+
+    def __init__(self, problem: NanoGPTProblem, device: torch.device) -> None:
+        size = problem.size
+        self.guess = math.log(problem.vocabulary)
+        self._size, self._device = size, device
+        self._batches = Batches(problem.data, size.batch * size.context)
+        self._held_out = held_out(problem.data, size.held_out_sequences * size.context, size.context)
+        cosines, sines = turns(size.context, size.width // size.heads, device)
+        loss: Loss = partial(summed_loss, heads=size.heads, cosines=cosines, sines=sines)
+        on_card = device.type == "cuda"
+        self._loss = _compiled(loss) if on_card and compiles() else loss
+        shape = (size.microbatch, size.context)
+        self._tokens = torch.zeros(shape, dtype=torch.int32, device=device)
+        self._targets = torch.zeros(shape, dtype=torch.int64, device=device)
+        self._recorded: dict[str, tuple[nn.Module, Recorded]] = {}
+
+    def backward(self, model: nn.Module, step: int) -> Tensor:
+        """Add the gradient of the summed loss of the batch of `step`; returns the loss."""
+        tokens = self._batches.of(step)
+        run = self._run("backward", model, self._pass)
+        losses = [run().clone() for _ in self._microbatches(tokens)]
+        return torch.stack(losses).sum()
+
+    def held_out(self, model: nn.Module, split: str) -> float:
+        """Mean loss in nats per token on "validation" or "test"."""
+        tokens = self._held_out[split]
+        run = self._run("score", model, self._score)
+        losses = [run().clone() for _ in self._microbatches(tokens)]
+        total: float = torch.stack(losses).double().sum().item()
+        return total / (len(tokens) - 1)
+
+    def _microbatches(self, tokens: NDArray[np.uint16]) -> Iterator[None]:
+        """Put one microbatch after the other where the passes look for them."""
+        wide = torch.from_numpy(tokens.astype(np.int32)).to(self._device)
+        count = self._tokens.numel()
+        for start in range(0, len(tokens) - 1, count):
+            self._tokens.copy_(wide[start : start + count].view_as(self._tokens))
+            self._targets.copy_(wide[start + 1 : start + count + 1].view_as(self._targets))
+            yield
+
+    def _pass(self, model: GPT) -> Tensor:
+        loss = self._loss(model, self._tokens, self._targets)
+        loss.backward()
+        return loss.detach()
+
+    def _score(self, model: GPT) -> Tensor:
+        with torch.no_grad():
+            return self._loss(model, self._tokens, self._targets)
+
+    def _run(self, name: str, model: nn.Module, work: Callable[[GPT], Tensor]) -> Callable[[], Tensor]:
+        if self._device.type == "cpu":
+            return partial(work, cast(GPT, model))
+        if name not in self._recorded:
+            self._recorded[name] = model, Recorded(partial(work, cast(GPT, model)))
+        known, recorded = self._recorded[name]
+        assert known is model, "a recorded pass belongs to one model"
+        if not recorded.ready:
+            recorded.record()
+            for parameter in model.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.zero_()
+        return recorded
+
+
+def _compiled(loss: Loss) -> Loss:
+    import torch._inductor.config as inductor
+
+    inductor.compile_threads = 1  # no processes of its own: a trainer may be killed at any time
+    return cast(Loss, torch.compile(loss, dynamic=False, fullgraph=True))
+
+
+class Batches:
+    """The benchmark's order: shards by name, contiguous, one position for the whole batch; from the end to the start.
+
+    Args:
+        data: Folder of the shards; None for the bytes of the standard library.
+        tokens: Tokens of a step.
+
+    Raises:
+        ShardError: A shard holds less than one step.
+    """
+
+    def __init__(self, data: Path | None, tokens: int) -> None:
+        self._tokens = tokens
+        if data is None:
+            self._shards = [np.frombuffer(token_bytes()[0], dtype=np.uint8).astype(np.uint16)]
+        else:
+            self._shards = [read_shard(path) for path in find_shards(data).train]
+        # A shard is left once its rest holds no more than one batch and the token that follows.
+        self._steps = [max(0, (len(shard) - 2) // tokens) for shard in self._shards]
+        if not all(self._steps):
+            raise ShardError(f"a training shard in {data} holds less than the {tokens:,} tokens of one step")
+
+    def of(self, step: int) -> NDArray[np.uint16]:
+        """Tokens of one step and the one that follows: shape (tokens + 1,)."""
+        place = step % sum(self._steps)
+        for shard, steps in zip(self._shards, self._steps, strict=True):
+            if place < steps:
+                return shard[place * self._tokens : (place + 1) * self._tokens + 1]
+            place -= steps
+        raise AssertionError("the steps of all shards were counted")
+
+
+def held_out(data: Path | None, tokens: int, context: int) -> dict[str, NDArray[np.uint16]]:
+    """Tokens that score, with the one that follows: "test" the benchmark's own, "validation" those behind them.
+
+    Where there are too few for both, each takes half of what is there, in whole sequences.
+
+    Raises:
+        ShardError: There is not one sequence for each.
+    """
+    if data is None:
+        shard: NDArray[np.uint16] = np.frombuffer(token_bytes()[1], dtype=np.uint8).astype(np.uint16)
+    else:
+        shard = read_shard(find_shards(data).held_out[0])
+    border = min(BENCHMARK_HELD_OUT, (len(shard) - 1) // 2)
+    count = min(tokens, border, len(shard) - 1 - border) // context * context
+    if count == 0:
+        raise ShardError(f"the held-out shard in {data} holds less than two sequences of {context} tokens")
+    return {"test": shard[: count + 1], "validation": shard[border : border + count + 1]}

@@ -1,0 +1,110 @@
+"""Token shards in the public benchmark's form: one file a shard, so many tokens of two bytes. Needs numpy, never torch.
+
+A shard is a header of 256 int32 (a magic number, the version 1, the number of tokens), then the tokens as uint16.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAGIC, VERSION, HEADER_BYTES = 20240520, 1, 1024
+FINEWEB_VOCABULARY = 50304
+"""GPT-2's 50,257 tokens, padded to a multiple of 128."""
+_NOTE = "shards.json"
+_SAMPLES, _SAMPLE_BYTES = 64, 1 << 16
+
+Tokens = NDArray[np.uint16]
+
+
+class ShardError(ValueError):
+    """Token shards cannot be used; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The shards of a folder.
+
+    Attributes:
+        train: Files to train on, in the order of their names, which is the order of training.
+        held_out: Files for validation and test.
+        vocabulary: Tokens are below this.
+    """
+
+    train: tuple[Path, ...]
+    held_out: tuple[Path, ...]
+    vocabulary: int
+
+    def digest(self) -> str:
+        """Hex digest of the shards' sizes and of evenly spaced samples of their bytes.
+
+        The public benchmark's shards are gigabytes, and every process of a run asks for this: a file that was cut,
+        mixed up or made anew is noticed, a single changed byte may not be.
+        """
+        digest = hashlib.sha256(str(self.vocabulary).encode())
+        for path in (*self.train, *self.held_out):
+            size = path.stat().st_size
+            digest.update(f"{path.name} {size}".encode())
+            with path.open("rb") as file:
+                for place in range(_SAMPLES):
+                    file.seek(max(0, size - _SAMPLE_BYTES) * place // (_SAMPLES - 1))
+                    digest.update(file.read(_SAMPLE_BYTES))
+        return digest.hexdigest()
+
+
+def find_shards(folder: Path) -> Shards:
+    """The shards in a folder, their headers checked.
+
+    Raises:
+        ShardError: There are none, or one is no shard.
+    """
+    train, held_out = sorted(folder.glob("*_train_*.bin")), sorted(folder.glob("*_val_*.bin"))
+    if not train or not held_out:
+        raise ShardError(
+            f"{folder} holds no token shards (files *_train_*.bin and *_val_*.bin): fetch the public benchmark's with "
+            "`evolve data fetch`, or make some of your own text with `evolve data prepare --text PATH`, and name their "
+            "folder with --data"
+        )
+    for path in (*train, *held_out):
+        read_shard(path)
+    vocabulary = FINEWEB_VOCABULARY
+    if (folder / _NOTE).exists():
+        vocabulary = int(json.loads((folder / _NOTE).read_text(encoding="utf-8"))["vocabulary"])
+    return Shards(tuple(train), tuple(held_out), vocabulary)
+
+
+def read_shard(path: Path) -> Tokens:
+    """Tokens of one shard, mapped from its file.
+
+    Raises:
+        ShardError: It is no shard, or was cut.
+    """
+    header = np.fromfile(path, dtype=np.int32, count=3)
+    if len(header) < 3 or (header[0], header[1]) != (MAGIC, VERSION):
+        raise ShardError(f"{path} is no token shard: expected a header with {MAGIC} and {VERSION}, got {header[:2]}")
+    count, there = int(header[2]), (path.stat().st_size - HEADER_BYTES) // 2
+    if count != there:
+        raise ShardError(f"{path} is damaged: its header tells of {count:,} tokens, it holds {there:,}; fetch it again")
+    return np.memmap(path, dtype=np.uint16, mode="r", offset=HEADER_BYTES, shape=(count,))
+
+
+def write_shard(path: Path, tokens: Tokens) -> None:
+    """Write one shard; the file is whole or not there."""
+    header = np.zeros(HEADER_BYTES // 4, dtype=np.int32)
+    header[:3] = MAGIC, VERSION, len(tokens)
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("wb") as file:
+        file.write(header.tobytes())
+        file.write(tokens.tobytes())
+    unfinished.replace(path)
+
+
+def write_note(folder: Path, vocabulary: int, **about: object) -> None:
+    """Write down of how many tokens a folder's vocabulary is, and what else there is to know."""
+    note = {"vocabulary": vocabulary, **about}
+    (folder / _NOTE).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
