@@ -115,7 +115,7 @@ class Batches:
         tokens: Tokens of a step.
 
     Raises:
-        ShardError: A shard holds less than one step.
+        ShardError: No shard holds as much as one step.
     """
 
     def __init__(self, data: Path | None, tokens: int) -> None:
@@ -126,8 +126,8 @@ class Batches:
             self._shards = [read_shard(path) for path in find_shards(data).train]
         # A shard is left once its rest holds no more than one batch and the token that follows.
         self._steps = [max(0, (len(shard) - 2) // tokens) for shard in self._shards]
-        if not all(self._steps):
-            raise ShardError(f"a training shard in {data} holds less than the {tokens:,} tokens of one step")
+        if not any(self._steps):
+            raise ShardError(f"the training shards in {data} hold less than the {tokens:,} tokens of one step each")
 
     def of(self, step: int) -> NDArray[np.uint16]:
         """Tokens of one step and the one that follows: shape (tokens + 1,)."""
