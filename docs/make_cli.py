@@ -31,6 +31,10 @@ def page() -> str:
         command = main.get_command(context, name)
         assert command is not None
         parts.append(f"## evolve {name}\n\n```text\n{help_text(['evolve', name], command)}\n```")
+        if isinstance(command, click.Group):
+            for sub_name, sub in command.commands.items():
+                text = help_text(["evolve", name, sub_name], sub)
+                parts.append(f"### evolve {name} {sub_name}\n\n```text\n{text}\n```")
     return "\n\n".join(parts) + "\n"
 
 

@@ -93,6 +93,7 @@ class Measures:
             weights: All parameters after the last step, flat.
             eval_weights: The same under `eval_weights`.
         """
+        weights, eval_weights = weights.cpu(), eval_weights.cpu()
         found: dict[str, float | str] = {
             "state_bytes_per_parameter": state_bytes / self._parameters,
             "effective_rank": sum(self._ranks) / len(self._ranks),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 DEFAULT_SECONDS = 300.0
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -44,6 +44,7 @@ class Budget:
         trials: Trials.
         tokens: Tokens of language models.
         usd: US dollars for language models.
+        gpu_hours: Running time, once for each graphics card.
     """
 
     seconds: float | None = None
@@ -51,6 +52,7 @@ class Budget:
     trials: int | None = None
     tokens: int | None = None
     usd: float | None = None
+    gpu_hours: float | None = None
 
     @classmethod
     def of(
@@ -60,10 +62,18 @@ class Budget:
         trials: int | None,
         tokens: int | None = None,
         usd: float | None = None,
+        gpu_hours: float | None = None,
     ) -> Budget:
         """The budget a user asked for; five minutes when nothing was asked."""
-        asked = (seconds, births, trials, tokens, usd)
+        asked = (seconds, births, trials, tokens, usd, gpu_hours)
         return cls(*asked) if any(bound is not None for bound in asked) else cls(seconds=DEFAULT_SECONDS)
+
+    def on(self, cards: int) -> Budget:
+        """This budget with the hours of cards as running time on so many of them; without one, as on one."""
+        if self.gpu_hours is None:
+            return self
+        seconds = 3600.0 * self.gpu_hours / max(1, cards)
+        return replace(self, seconds=min(seconds, self.seconds or seconds), gpu_hours=None)
 
     def allows_trial(self, spent: Spent) -> bool:
         """Whether one more trial may start."""

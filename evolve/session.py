@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from evaluator.devices.found import model_of
 from evaluator.pool import Evaluator
 from evaluator.tasks.base import Task
 from evolve.asker import Asker
@@ -21,6 +19,7 @@ from evolve.questions import Price
 from evolve.recorded import Order, Recorded
 from evolve.run import Run, RunError
 from evolve.situation import Situations
+from evolve.slots import Slots
 from evolve.state import State
 from evolve.variation import VariationWorker
 from evolve.views.live import ProgressView
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 SEARCH_RUNGS = ("smoke", "proxy", "confirm")
 
 
-def create(run: Run, config: Config, seeds: tuple[NamedGenome, ...], budget: Budget, jobs: int) -> None:
+def create(run: Run, config: Config, seeds: tuple[NamedGenome, ...], budget: Budget, slots: Slots) -> None:
     """Make the database of a new run.
 
     The seed programs stand in its configuration, so that a run killed before its first row can be resumed all the same.
@@ -40,9 +39,10 @@ def create(run: Run, config: Config, seeds: tuple[NamedGenome, ...], budget: Bud
     settings = config.as_dict() | {
         "seed_programs": [asdict(genome) for genome in seeds],
         "budget": asdict(budget),
-        "jobs": jobs,
+        "jobs": slots.jobs,
+        "cards": slots.cards,
         "versions": {name: version(name) for name in ("evolve-optimizers", "torch")},
-        "device": model_of("cpu"),
+        "device": slots.model,
     }
     Store.create(run.database, settings).close()
 
@@ -67,8 +67,7 @@ def search(
     run: Run,
     task: Task,
     budget: Budget,
-    jobs: int,
-    sandboxes: Sequence[str],
+    slots: Slots,
     view: ProgressView,
     recorded: Run | None = None,
 ) -> State:
@@ -78,8 +77,7 @@ def search(
         run: An existing run.
         task: The task of its configuration.
         budget: When to stop.
-        jobs: Trials at once.
-        sandboxes: Names of those that may confine candidates, in order of preference.
+        slots: Where trials are trained.
         view: Shows how it goes.
         recorded: A run to be repeated without a model; None to ask the models there are.
 
@@ -97,7 +95,8 @@ def search(
         store = stack.enter_context(Store.open(run.database, write=True))
         config = Config.from_dict(store.run)
         rungs = {name: task.rung(name) for name in SEARCH_RUNGS}
-        evaluator = stack.enter_context(Evaluator(task, jobs, sandboxes))  # warms up while the rows are replayed
+        # Warms up while the rows are replayed.
+        evaluator = stack.enter_context(Evaluator(task, slots.jobs, slots.sandboxes, slots.devices))
         worker = stack.enter_context(VariationWorker(config.rng_seed))
         state = replay(store, config, rungs)
         for name, known in state.fingerprints.items():
@@ -115,6 +114,7 @@ def search(
         elif config.models:
             asker = Asker(stack.enter_context(language_models(config)), situations)
         inbox = Inbox(run.inbox)
+        budget = budget.on(slots.cards)
         engine = Engine(store, state, evaluator, worker, inbox, budget, view, asker=asker, order=order)
         engine.seed(NamedGenome(**genome) for genome in store.run["seed_programs"])
         engine.run()

@@ -62,17 +62,17 @@ class Sandbox:
 def sandboxes(device: str) -> tuple[Sandbox, ...]:
     """Those there are for candidates on a device, strongest first.
 
-    A card is started before files and system calls are closed, for its driver wants both; it also wants to see its
-    own process in `/proc`, and more addresses than any limit. So there is no process namespace (signals and `/proc` are
-    closed all the same), and memory is limited by what is written, not by what is mapped.
+    A card is started first of all, for its driver wants files and system calls that are closed later; it also wants to
+    see its own process in `/proc`, and more addresses than any limit. So there is no process namespace (signals and
+    `/proc` are closed all the same), and memory is limited by what may be written, not by what is mapped.
     """
     on_card = device != "cpu"
     namespaces, limits = Namespaces(processes=not on_card), ResourceLimits(mapped=not on_card)
     start: tuple[Layer, ...] = (StartDevice(device),) if on_card else ()
-    layers: tuple[Layer, ...] = (*start, NoCapabilities(), limits, Landlock(), SystemCallFilter())
+    layers: tuple[Layer, ...] = (NoCapabilities(), limits, Landlock(), SystemCallFilter())
     return (
-        Sandbox("namespaces", namespaces.fork, (namespaces, *layers)),
-        Sandbox("landlock", os.fork, layers),
+        Sandbox("namespaces", namespaces.fork, (*start, namespaces, *layers)),
+        Sandbox("landlock", os.fork, (*start, *layers)),
         Sandbox("rlimits", os.fork, (*start, limits), weak=True),
     )
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "promote": "Take a program to the full rung and give a verdict.",
     "eval": "Score one genome outside any run.",
     "seeds": "List the seed programs.",
+    "data": "Make or fetch token shards for the task nanogpt.",
     "doctor": "Show what this machine offers.",
 }
 """Every command and its help line; the module `evolve.cli.NAME` defines `command`."""

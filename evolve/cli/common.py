@@ -54,6 +54,7 @@ def load_task(name: str, text: Path | None) -> Task:
         click.UsageError: There is no such task, or the text will not do.
     """
     from evaluator.tasks import TASKS, get_task
+    from evaluator.tasks.shards import ShardError
     from evaluator.tasks.text import TextError
 
     if name not in TASKS:
@@ -61,7 +62,7 @@ def load_task(name: str, text: Path | None) -> Task:
     task = get_task(name, text)
     try:
         task.data_digest()
-    except TextError as error:
+    except (TextError, ShardError) as error:
         raise click.UsageError(str(error)) from error
     return task
 

@@ -10,18 +10,26 @@ from typing import TYPE_CHECKING
 import click
 
 from evolve.cli.common import clear_errors, json_option, load_task, print_json, reading, run_option
-from evolve.cli.search_options import jobs_option, weak_option
+from evolve.cli.slots_options import Asked, slots_options
 
 if TYPE_CHECKING:
     from evaluator.records import Trial, TrialRequest
     from evaluator.tasks.base import Task
+    from evolve.slots import Slots
     from population.rows import TrialRow
 
 
 @click.command("eval")
 @click.argument("target", metavar="FILE|PROGRAM")
 @click.option("--task", default="charlm", show_default=True, help="What to score a file on.")
-@click.option("--text", type=click.Path(path_type=Path, exists=True), help="Your own text for the task.")
+@click.option(
+    "--data",
+    "--text",
+    "text",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="PATH",
+    help="The task's data, as with `evolve start`.",
+)
 @click.option(
     "--rung",
     default="proxy",
@@ -38,8 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option("--check", is_flag=True, help="Run a program's stored trials again and compare.")
 @run_option
-@jobs_option
-@weak_option
+@slots_options
 @json_option
 @clear_errors
 def command(
@@ -50,8 +57,7 @@ def command(
     rng_seeds: tuple[int, ...],
     check: bool,
     folder: Path | None,
-    jobs: int,
-    allow_weak_sandbox: bool,
+    slots: Asked,
     as_json: bool,
 ) -> None:
     """Score a genome outside any run, and print its trials.
@@ -61,7 +67,6 @@ def command(
     stored; 1 when one did not.
     """
     from evaluator.records import TrialRequest
-    from evaluator.sandbox import usable
 
     if check or not _is_file(target):
         asked = _program(target, folder, rung, rng_seeds)
@@ -75,7 +80,7 @@ def command(
     on = asked.task.promotion_rung() if promoted else asked.task.rung(rung)
     requests = [TrialRequest(asked.digest, asked.source, on, seed) for seed in seeds]
     found = []
-    for trial in _trials(asked.task, requests, jobs, usable(allow_weak_sandbox)):
+    for trial in _trials(asked.task, requests, slots.of(asked.task)):
         found.append((trial, _word(trial, stored.get(trial.rng_seed))))
         if not as_json:
             _tell(asked.name, *found[-1], stored.get(trial.rng_seed))
@@ -124,12 +129,12 @@ def _program(target: str, folder: Path | None, rung: str, rng_seeds: Sequence[in
     return _Asked(task, f"#{program.id}", program.digest, program.source, stored)
 
 
-def _trials(task: Task, requests: Sequence[TrialRequest], jobs: int, sandboxes: Sequence[str]) -> Iterator[Trial]:
+def _trials(task: Task, requests: Sequence[TrialRequest], slots: Slots) -> Iterator[Trial]:
     """Trials as they end."""
     from evaluator.pool import Evaluator, EvaluatorError
 
     try:
-        with Evaluator(task, min(jobs, len(requests)), sandboxes) as evaluator:
+        with Evaluator(task, min(slots.jobs, len(requests)), slots.sandboxes, slots.devices) as evaluator:
             for request in requests:
                 evaluator.submit(request)
             for _ in requests:

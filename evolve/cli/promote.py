@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evolve.cli.common import clear_errors, json_option, load_task, print_json, run_option
-from evolve.cli.search_options import jobs_option, weak_option
+from evolve.cli.slots_options import Asked, slots_options
 
 if TYPE_CHECKING:
     from population.rows import TrialRow
@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 
 @click.command("promote")
 @click.argument("program")
-@jobs_option
-@weak_option
+@slots_options
 @run_option
 @json_option
 @clear_errors
-def command(program: str, jobs: int, allow_weak_sandbox: bool, folder: Path | None, as_json: bool) -> None:
+def command(program: str, slots: Asked, folder: Path | None, as_json: bool) -> None:
     """Take PROGRAM to the full rung and give a verdict.
 
     It is compared with the best seed program on fresh rng_seeds, fixed before the first run, and on the test split,
@@ -33,7 +32,6 @@ def command(program: str, jobs: int, allow_weak_sandbox: bool, folder: Path | No
     from dataclasses import asdict
 
     from evaluator.pool import Evaluator, EvaluatorError
-    from evaluator.sandbox import usable
     from evolve.config import Config
     from evolve.promotion import PromotionError, carry_out, lines, plan
     from evolve.run import find_run
@@ -47,14 +45,14 @@ def command(program: str, jobs: int, allow_weak_sandbox: bool, folder: Path | No
         id = store.resolve(program)
         config = Config.from_dict(store.run)
         task = load_task(config.task, Path(config.text) if config.text else None)
-        rung = task.promotion_rung()
+        rung, places = task.promotion_rung(), slots.of(task)
 
         def tell(row: TrialRow) -> None:
             text = value(row.value) if row.value is not None else f"{row.outcome}: {row.reason}"
             click.echo(f"#{row.program} rng_seed {row.rng_seed}: {text}", err=as_json)
 
         try:
-            with Evaluator(task, jobs, usable(allow_weak_sandbox)) as evaluator:
+            with Evaluator(task, places.jobs, places.sandboxes, places.devices) as evaluator:
                 promotion = plan(store, id, rung, evaluator.fingerprint(rung))
                 click.echo(
                     f"#{promotion.program} against #{promotion.against}: {len(promotion.rng_seeds)} rng_seeds each, "

@@ -9,6 +9,7 @@ import click
 
 from evolve.cli.common import clear_errors, load_task, run_option
 from evolve.cli.search_options import go, search_options
+from evolve.cli.slots_options import Asked
 
 
 @click.command("resume")
@@ -22,8 +23,8 @@ def command(
     budget_trials: int | None,
     budget_usd: float | None,
     budget_tokens: int | None,
-    jobs: int,
-    allow_weak_sandbox: bool,
+    budget_gpu_hours: float | None,
+    slots: Asked,
     quiet: bool,
 ) -> None:
     """Go on with a run that was stopped or killed.
@@ -32,7 +33,6 @@ def command(
     that the run was started with, or five more minutes when that is spent. Limits on what language models cost stay
     unless new ones are given.
     """
-    from evaluator.sandbox import usable
     from evolve.budget import DEFAULT_SECONDS, Budget, Spent
     from evolve.config import Config
     from evolve.overview import searched
@@ -45,15 +45,25 @@ def command(
             summary = store.summary()
             config = Config.from_dict(store.run)
             budget = Budget(**store.run.get("budget", {}))
+            cards = int(store.run.get("cards", 0))
         task = load_task(config.task, Path(config.text) if config.text else None)
+        places = slots.of(task)
+        if places.cards != cards and budget_gpu_hours is not None:
+            raise click.UsageError(f"--budget-gpu-hours: the run was begun on {cards} cards, go on with as many")
+        budget = budget.on(places.cards)
         outcomes = searched(summary)
         spent = Spent(summary.elapsed, summary.births, outcomes.total() - outcomes["lost"])
-        asked = (budget_time, budget_births, budget_trials, budget_tokens, budget_usd)
+        asked = (budget_time, budget_births, budget_trials, budget_tokens, budget_usd, budget_gpu_hours)
         if any(bound is not None for bound in asked):
             _require_models(config.models, budget_tokens, budget_usd)
             budget = Budget(
-                budget_time, budget_births, budget_trials, budget_tokens or budget.tokens, budget_usd or budget.usd
-            )
+                budget_time,
+                budget_births,
+                budget_trials,
+                budget_tokens or budget.tokens,
+                budget_usd or budget.usd,
+                budget_gpu_hours,
+            ).on(places.cards)
             if budget_usd is not None and any(name not in config.prices for name, _ in config.models):
                 raise click.UsageError("--budget-usd: the run was begun with a model whose price nobody knows")
             if not budget.allows_birth(spent):
@@ -61,7 +71,7 @@ def command(
         elif not budget.allows_birth(spent):
             budget = replace(budget, seconds=spent.seconds + DEFAULT_SECONDS, births=None, trials=None)
             click.echo("the run's budget is spent: five more minutes")
-        go(run, task, budget, jobs, usable(allow_weak_sandbox), quiet)
+        go(run, task, budget, places, quiet)
 
 
 def _require_models(models: tuple[tuple[str, float], ...], tokens: int | None, usd: float | None) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from evolve.cli.slots_options import slots_options
+
 if TYPE_CHECKING:
     from evaluator.tasks.base import Task
     from evolve.budget import Budget
     from evolve.run import Run
+    from evolve.slots import Slots
 
 
 class WeightedModel(click.ParamType):  # type: ignore[type-arg]
@@ -70,22 +72,8 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
             self.fail(str(error), param, ctx)
 
 
-weak_option = click.option(
-    "--allow-weak-sandbox",
-    is_flag=True,
-    help="Where nothing better works, confine candidates by resource limits alone: for genomes that you trust.",
-)
-jobs_option = click.option(
-    "--jobs",
-    type=click.IntRange(1, 1024),
-    default=lambda: len(os.sched_getaffinity(0)),
-    show_default="cores",
-    help="Trials at once.",
-)
-
-
 def search_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Budgets, jobs and quiet."""
+    """Budgets, slots and quiet."""
     options: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         click.option(
             "--budget-time",
@@ -107,8 +95,13 @@ def search_options(function: Callable[..., None]) -> Callable[..., None]:
             metavar="N",
             help="Stop before language models read and write more tokens.",
         ),
-        jobs_option,
-        weak_option,
+        click.option(
+            "--budget-gpu-hours",
+            type=click.FloatRange(0, min_open=True),
+            metavar="H",
+            help="Stop after so much running time of one graphics card; two cards spend twice as much.",
+        ),
+        slots_options,
         click.option("--quiet", is_flag=True, help="Show no progress."),
     )
     for option in reversed(options):
@@ -120,8 +113,7 @@ def go(
     run: Run,
     task: Task,
     budget: Budget,
-    jobs: int,
-    sandboxes: Sequence[str],
+    slots: Slots,
     quiet: bool,
     recorded: Run | None = None,
 ) -> None:
@@ -138,7 +130,7 @@ def go(
 
     view: ProgressView = Silent() if quiet else progress_view(sys.stdout.isatty())
     try:
-        state = search(run, task, budget, jobs, sandboxes, view, recorded)
+        state = search(run, task, budget, slots, view, recorded)
     except (EngineError, EvaluatorError, ModelsError, ReplayError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,15 +10,20 @@ from click.core import ParameterSource
 
 from evolve.cli.common import clear_errors, load_task
 from evolve.cli.search_options import Duration, ModelPrice, WeightedModel, go, known_prices, search_options
+from evolve.cli.slots_options import Asked
 
 
 @click.command("start")
 @click.option("--islands", type=click.IntRange(1, 64), default=4, show_default=True, help="Number of islands.")
 @click.option("--task", default="charlm", show_default=True, help="What the optimizers are scored on.")
 @click.option(
+    "--data",
     "--text",
+    "text",
     type=click.Path(path_type=Path, exists=True),
-    help="Your own text for the task: a file or a folder. By default the standard library's sources.",
+    metavar="PATH",
+    help="The task's data: for charlm any text, a file or a folder (the standard library's sources by default); for "
+    "nanogpt a folder of token shards that `evolve data` made or fetched.",
 )
 @click.option(
     "--from",
@@ -106,15 +111,14 @@ def command(
     budget_trials: int | None,
     budget_usd: float | None,
     budget_tokens: int | None,
-    jobs: int,
-    allow_weak_sandbox: bool,
+    budget_gpu_hours: float | None,
+    slots: Asked,
     quiet: bool,
 ) -> None:
     """Begin a run: evolve optimizers until the budget is spent.
 
     The first Ctrl-C lets the running trials finish, a second one stops at once; `evolve resume` goes on either way.
     """
-    from evaluator.sandbox import usable
     from evolve.budget import Budget, Spent
     from evolve.config import Config
     from evolve.genomes import from_paths, shipped
@@ -122,9 +126,8 @@ def command(
     from evolve.run import new_run
     from evolve.session import create
 
-    sandboxes = usable(allow_weak_sandbox)
     if recorded is not None:
-        _repeat(context, recorded, folder, sandboxes, quiet)
+        _repeat(context, recorded, folder, slots, quiet)
         return
     names = _operators(operators, bool(models))
     if budget_usd is not None or budget_tokens is not None or prices:
@@ -134,10 +137,11 @@ def command(
     if text is not None:
         text = text.resolve()
     problem = load_task(task, text)  # what will not do is told before a folder is made
+    places = slots.of(problem)
     seeds = from_paths(paths)
     if join or not paths:
         seeds += tuple(seed for seed in shipped() if seed.digest not in {genome.digest for genome in seeds})
-    budget = Budget.of(budget_time, budget_births, budget_trials, budget_tokens, budget_usd)
+    budget = Budget.of(budget_time, budget_births, budget_trials, budget_tokens, budget_usd, budget_gpu_hours)
     known = known_prices([name for name, _ in models], {name: (read, write) for name, read, write in prices}, budget)
     config = Config(
         task,
@@ -159,9 +163,9 @@ def command(
         )
     run = new_run(folder)
     with run.lock():
-        create(run, config, seeds, budget, jobs)
-        click.echo(f"run {run.folder}: {len(seeds)} seed programs, {islands} islands, {jobs} trials at once")
-        go(run, problem, budget, jobs, sandboxes, quiet)
+        create(run, config, seeds, budget, places)
+        click.echo(f"run {run.folder}: {len(seeds)} seed programs, {islands} islands, {places}")
+        go(run, problem, budget, places, quiet)
 
 
 def _operators(wanted: str | None, with_models: bool) -> tuple[str, ...]:
@@ -192,7 +196,7 @@ def _require_models(models: tuple[tuple[str, float], ...]) -> None:
         )
 
 
-def _repeat(context: click.Context, recorded: Path, folder: Path | None, sandboxes: Sequence[str], quiet: bool) -> None:
+def _repeat(context: click.Context, recorded: Path, folder: Path | None, slots: Asked, quiet: bool) -> None:
     """Repeat a recorded run in a folder of its own.
 
     Raises:
@@ -216,8 +220,9 @@ def _repeat(context: click.Context, recorded: Path, folder: Path | None, sandbox
             raise click.UsageError(f"{source.folder} was made by a version that did not record enough to repeat it")
         budget, jobs = Budget(**record.run["budget"]), int(record.run["jobs"])
     problem = load_task(config.task, Path(config.text) if config.text else None)
+    places = replace(slots.of(problem), jobs=jobs)
     run = new_run(folder)
     with run.lock():
         create_like(run, source)
-        click.echo(f"run {run.folder}: repeats {source.folder}, {jobs} trials at once")
-        go(run, problem, budget, jobs, sandboxes, quiet, source)
+        click.echo(f"run {run.folder}: repeats {source.folder}, {places}")
+        go(run, problem, budget, places, quiet, source)

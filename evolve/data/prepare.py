@@ -1,7 +1,7 @@
 """Any text to token shards in the public benchmark's form.
 
-Each file is a document; a document begins with the token that parts them, as in the benchmark. Of twenty documents one is
-held out; the others are put in a random order that is always the same.
+Each file is a document; a document begins with the token that parts them, as in the benchmark. Of twenty documents one
+is held out; the others are put in a random order that is always the same.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def prepare(
     tokenizer = _gpt2(gpt2) if gpt2 else _trained(documents, vocabulary, tell)
     size = -(-tokenizer.get_vocab_size() // _PADDED_TO) * _PADDED_TO
     if size > _MOST_TOKENS:
-        raise ShardError(f"a vocabulary has at most {_MOST_TOKENS:,} tokens, which take two bytes each; this has {size:,}")
+        raise ShardError(
+            f"a vocabulary has at most {_MOST_TOKENS:,} tokens, which take two bytes each; this has {size:,}"
+        )
     train, held_out = _split(documents)
     folder.mkdir(parents=True, exist_ok=True)
     counts = {}

@@ -1,0 +1,96 @@
+"""The options that say where trials are trained."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from evaluator.tasks.base import Task
+    from evolve.slots import Slots
+
+R = TypeVar("R")
+
+
+class Cards(click.ParamType):  # type: ignore[type-arg]
+    """Numbers of graphics cards, separated by commas."""
+
+    name = "cards"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The numbers."""
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in value.split(",")]
+        if not all(part.isdecimal() for part in parts):
+            self.fail(f"expected numbers of cards such as 0,1, got {value!r}", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
+class TrialsPerGPU(click.ParamType):  # type: ignore[type-arg]
+    """A number, or "auto"."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """The number; None for "auto"."""
+        if value == "auto" or value is None:
+            return None
+        if not str(value).isdecimal() or int(value) < 1:
+            self.fail(f'expected a number from 1 up, or "auto", got {value!r}', param, ctx)
+        return int(value)
+
+
+class Asked:
+    """What the user said of slots; `of` makes them for a task."""
+
+    def __init__(self, jobs: int | None, gpus: tuple[int, ...] | None, trials_per_gpu: int | None, weak: bool) -> None:
+        self._asked = jobs, gpus, trials_per_gpu, weak
+
+    def of(self, task: Task) -> Slots:
+        """The slots for a task.
+
+        Raises:
+            click.UsageError: It cannot be trained there.
+        """
+        from evolve.slots import SlotsError, slots_for
+
+        try:
+            return slots_for(task, *self._asked)
+        except SlotsError as error:
+            raise click.UsageError(str(error)) from error
+
+
+def slots_options(function: Callable[..., R]) -> Callable[..., R]:
+    """Adds the options and passes what they say as `slots`, an `Asked`."""
+
+    @click.option("--jobs", type=click.IntRange(1, 1024), help="Trials at once on a processor; one a core by default.")
+    @click.option(
+        "--gpus", type=Cards(), metavar="0,1", help="Graphics cards to train on; all of them where a task wants cards."
+    )
+    @click.option(
+        "--trials-per-gpu",
+        type=TrialsPerGPU(),
+        metavar="N|auto",
+        help="Trials at once on each card; by default as many as pay, with two processor cores for each.",
+    )
+    @click.option(
+        "--allow-weak-sandbox",
+        is_flag=True,
+        help="Where nothing better works, confine candidates by resource limits alone: for genomes that you trust.",
+    )
+    @functools.wraps(function)
+    def wrapped(
+        *args: Any,
+        jobs: int | None,
+        gpus: tuple[int, ...] | None,
+        trials_per_gpu: int | None,
+        allow_weak_sandbox: bool,
+        **options: Any,
+    ) -> R:
+        return function(*args, slots=Asked(jobs, gpus, trials_per_gpu, allow_weak_sandbox), **options)
+
+    return wrapped
