@@ -38,23 +38,25 @@ def sketch(tensors: Sequence[Tensor]) -> list[float]:
     Returns:
         `2 * PROJECTIONS` numbers.
     """
-    directions = torch.zeros(PROJECTIONS, dtype=torch.float64)
-    lengths = torch.zeros(len(tensors), dtype=torch.float64)
+    device = tensors[0].device
+    directions = torch.zeros(PROJECTIONS, dtype=torch.float64, device=device)
+    lengths = torch.zeros(len(tensors), dtype=torch.float64, device=device)
     for index, tensor in enumerate(tensors):
         flat = tensor.detach().reshape(-1).double()
         norm = flat.norm()
         if norm > 0:
-            directions += _signs(index, flat.numel()).double() @ (flat / norm)
+            directions += _signs(index, flat.numel(), device).double() @ (flat / norm)
             lengths[index] = norm.log()
-    along = _signs(-1, len(tensors)).double() @ lengths
+    along = _signs(-1, len(tensors), device).double() @ lengths
     return [*directions.tolist(), *along.tolist()]
 
 
 @lru_cache(maxsize=1024)
-def _signs(place: int, count: int) -> Tensor:
+def _signs(place: int, count: int, device: torch.device) -> Tensor:
     """Random signs of one tensor, shape (PROJECTIONS, count), the same in every process."""
     generator = torch.Generator().manual_seed(place + 2)
-    return torch.randint(0, 2, (PROJECTIONS, count), generator=generator, dtype=torch.int8) * 2 - 1
+    signs = torch.randint(0, 2, (PROJECTIONS, count), generator=generator, dtype=torch.int8) * 2 - 1
+    return signs.to(device)
 
 
 def encoded(numbers: Sequence[float]) -> str:

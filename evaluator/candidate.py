@@ -97,15 +97,16 @@ def _serve(spec: CandidateSpec, memory_fd: int, control: socket.socket) -> None:
     watch = Watch(model)
     recipe = call_recipe(_load(spec.source), model, spec.train_steps, spec.info, watch)
     worker = _Worker(spec, device, model, recipe, watch, buffers)
-    device.finish()
+    device.hand_over()
     control.send(REPLY.pack(Order.READY, 0, worker.hooks()))
     while True:
         order = control.recv(ORDER.size)
         if not order:
             return
         kind, step = ORDER.unpack(order)
+        device.take_over()
         number = worker.obey(Order(kind), step)
-        device.finish()
+        device.hand_over()
         control.send(REPLY.pack(kind, step, number))
 
 

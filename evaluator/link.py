@@ -45,12 +45,13 @@ class CandidateLink:
 
     Attributes:
         ended: How the process ended; None while it lives.
+        deadline: When the trial must be done, by the monotonic clock.
     """
 
     def __init__(self, nursery: Channel, spec: CandidateSpec, memory: int) -> None:
         self._nursery = nursery
         self._limits = spec.limits
-        self._deadline = time.monotonic() + spec.limits.wall_seconds
+        self.deadline = time.monotonic() + spec.limits.wall_seconds
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._output, their_output = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._output, False)
@@ -127,7 +128,7 @@ class CandidateLink:
         poll.register(self._control, select.POLLIN)
         poll.register(self._output, select.POLLIN)
         while True:
-            left = self._deadline - time.monotonic()
+            left = self.deadline - time.monotonic()
             ready = {fd for fd, _ in poll.poll(max(0.0, left) * 1000)}
             if self._output in ready and not self._drain():
                 poll.unregister(self._output)

@@ -8,11 +8,12 @@ end.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field
 
 import torch
 
-from evaluator.link import CandidateLink, StoppedError
+from evaluator.link import CandidateLink, OverTimeError, StoppedError
 from evaluator.measures import MOST_TRACE, Measures
 from evaluator.orders import Hooks, Order
 from evaluator.records import Rung
@@ -25,6 +26,9 @@ With logits of standard deviation s a token of probability p is favoured by chan
 by about sqrt(sum p ** 2) s, and rises by s ** 2 / 2. Of 100 draws from four initializations the luckiest was better by
 0.08 on `charlm`, and by 0.17 on a model of width 8.
 """
+
+
+_NAP_SECONDS = 2e-4
 
 
 class DivergedError(Exception):
@@ -74,6 +78,7 @@ class TrainingLoop:
             StoppedError: The candidate broke a limit or the protocol.
         """
         hooks = self._link.ready()
+        self._device.take_over()
         losses = []
         steps = self._rung.train_steps
         for step in range(steps):
@@ -89,7 +94,9 @@ class TrainingLoop:
                 self._measures.before_step()
             self._order(Order.STEP, step)
             if self._measures is not None:
+                self._settle()
                 self._measures.after_step(counts=step >= steps // 2)
+        self._settle()
         progress.losses = torch.stack(losses).tolist()
         if not all(map(math.isfinite, progress.losses)):
             raise DivergedError("a training loss was not a finite number")
@@ -108,9 +115,23 @@ class TrainingLoop:
             progress.measures.update(self._measures.result(state_bytes, trace, self._parameters, self._private))
 
     def _order(self, order: Order, step: int) -> float:
-        """Have an order carried out on finished work."""
-        self._device.finish()
-        return self._link.order(order, step)
+        """Have an order carried out between our work so far and what follows."""
+        self._device.hand_over()
+        number = self._link.order(order, step)
+        self._device.take_over()
+        return number
+
+    def _settle(self) -> None:
+        """Wait until the device has done everything, for what comes next looks at numbers.
+
+        Raises:
+            OverTimeError: The candidate's part of it does not end.
+        """
+        while not self._device.done():
+            if time.monotonic() > self._link.deadline:
+                self._device.release()
+                raise OverTimeError("the trial was not done in time; the genome keeps the device busy")
+            time.sleep(_NAP_SECONDS)
 
     def _check_start(self, loss: float) -> None:
         """Who guesses evenly loses `training.guess`: less means weights that were made from text."""
@@ -131,6 +152,7 @@ class TrainingLoop:
             self._parameters.copy_(before)
         else:
             self._private.copy_(self._parameters)
+        self._settle()
         loss = self._training.held_out(self._scored, self._rung.split)
         if not math.isfinite(loss):
             raise DivergedError(f"the loss was not a finite number at step {step}")

@@ -44,7 +44,7 @@ def trajectory(flats: Iterable[Tensor]) -> str:
     """Hex digest of the bytes of flat buffers: equal if and only if training went bitwise alike."""
     digest = hashlib.sha256()
     for flat in flats:
-        digest.update(flat.numpy().tobytes())
+        digest.update(flat.cpu().numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -93,7 +93,6 @@ class Measures:
             weights: All parameters after the last step, flat.
             eval_weights: The same under `eval_weights`.
         """
-        weights, eval_weights = weights.cpu(), eval_weights.cpu()
         found: dict[str, float | str] = {
             "state_bytes_per_parameter": state_bytes / self._parameters,
             "effective_rank": sum(self._ranks) / len(self._ranks),

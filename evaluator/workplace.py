@@ -46,6 +46,7 @@ class Workplace:
         if self._kept is not None:
             self.parameters.zero_()
             self.gradients.zero_()
+            self.device.forget_marks()
             yield self._kept
             return
         fd = self.device.create(self.flat_bytes)

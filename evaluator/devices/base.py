@@ -1,4 +1,4 @@
-"""What a device is to trainer and candidate: memory that both can reach, and a way to wait for its work."""
+"""What a device is to trainer and candidate: memory that both can reach, and an order of their work on it."""
 
 from __future__ import annotations
 
@@ -46,6 +46,22 @@ class Device(Protocol):
         """Map such memory into this process, for as long as the buffers live."""
         ...
 
-    def finish(self) -> None:
-        """Wait until all work of this process is done."""
+    def forget_marks(self) -> None:
+        """Begin with another process: no marks have been made. Only where memory is kept."""
+        ...
+
+    def hand_over(self) -> None:
+        """Mark that this process's work up to here belongs before the other's further work."""
+        ...
+
+    def take_over(self) -> None:
+        """Have this process's further work follow the other's next mark. Calls on both sides alternate."""
+        ...
+
+    def done(self) -> bool:
+        """Whether all work of this process is done; never waits."""
+        ...
+
+    def release(self) -> None:
+        """Let go of work that follows a mark which will never be made."""
         ...

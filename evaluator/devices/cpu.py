@@ -45,5 +45,18 @@ class CPU:
             torch.frombuffer(memory, dtype=torch.uint8, count=size, offset=size),
         )
 
-    def finish(self) -> None:
-        """It is done."""
+    def forget_marks(self) -> None:
+        """There are none."""
+
+    def hand_over(self) -> None:
+        """Work is done when a call returns."""
+
+    def take_over(self) -> None:
+        """Work is done when a call returns."""
+
+    def done(self) -> bool:
+        """It is."""
+        return True
+
+    def release(self) -> None:
+        """Nothing waits."""

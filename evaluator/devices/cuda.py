@@ -2,7 +2,9 @@
 
 Handles of CUDA IPC would show a candidate whole blocks of the trainer's memory and want common namespaces; a piece of
 memory exported as a file descriptor shows itself alone
-(<https://docs.nvidia.com/cuda/cuda-c-programming-guide/#virtual-memory-management>).
+(<https://docs.nvidia.com/cuda/cuda-c-programming-guide/#virtual-memory-management>). Two numbers behind the buffers put
+the processes' work in order: each counts its marks in one, and the card itself waits for the other's. So both processes
+may issue work ahead, and the time that Python needs for an optimizer's step is hidden behind the forward pass.
 """
 
 from __future__ import annotations
@@ -18,6 +20,11 @@ _PINNED, _ON_DEVICE, _READ_WRITE = 1, 1, 3
 """CU_MEM_ALLOCATION_TYPE_PINNED, CU_MEM_LOCATION_TYPE_DEVICE, CU_MEM_ACCESS_FLAGS_PROT_READWRITE."""
 _FILE_DESCRIPTOR = 1
 """CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR."""
+
+
+_MARKS_BYTES = 64
+_AT_LEAST = 0
+"""CU_STREAM_WAIT_VALUE_GEQ."""
 
 
 class CudaError(OSError):
@@ -56,6 +63,9 @@ class Cuda:
     def __init__(self, index: int) -> None:
         self.name = f"cuda:{index}"
         self._index = index
+        self._creator = False
+        self._marks = 0
+        self._own = self._other = 0
 
     def torch_device(self) -> torch.device:
         """As torch knows it."""
@@ -74,7 +84,7 @@ class Cuda:
             torch.linalg.qr(matrix)
         except RuntimeError as error:
             raise CudaError(str(error).splitlines()[0]) from error
-        self.finish()
+        torch.cuda.synchronize(self._index)
 
     def limit_memory(self, nbytes: int) -> None:
         """Let torch allocate at most so much on the card in this process."""
@@ -89,10 +99,11 @@ class Cuda:
         fd = ctypes.c_int()
         _call("cuMemExportToShareableHandle", ctypes.byref(fd), handle, _FILE_DESCRIPTOR, ctypes.c_uint64(0))
         _call("cuMemRelease", handle)  # the descriptor keeps the memory
+        self._creator = True
         return fd.value
 
     def map(self, fd: int, size: int) -> Buffers:
-        """Map such memory; it stays mapped as long as the process lives."""
+        """Map such memory, all zeros; it stays mapped as long as the process lives."""
         whole = ctypes.c_size_t(self._whole(size))
         handle, address = ctypes.c_uint64(), ctypes.c_uint64()
         _call("cuMemImportFromShareableHandle", ctypes.byref(handle), ctypes.c_void_p(fd), _FILE_DESCRIPTOR)
@@ -102,11 +113,49 @@ class Cuda:
         _call("cuMemSetAccess", address, whole, ctypes.byref(access), ctypes.c_size_t(1))
         _call("cuMemRelease", handle)
         parameters, gradients = (self._tensor(address.value + offset, size) for offset in (0, size))
+        self._marks = address.value + 2 * size
+        if self._creator:
+            self.forget_marks()
         return Buffers(parameters, gradients)
 
-    def finish(self) -> None:
-        """Wait until the card has done all work of this process."""
+    def forget_marks(self) -> None:
+        """Begin to count anew, with another process; only while no other has the memory."""
+        self._tensor(self._marks, _MARKS_BYTES).zero_()
+        self._own = self._other = 0
         torch.cuda.synchronize(self._index)
+
+    def hand_over(self) -> None:
+        """Count one more mark, once the card has done all work so far."""
+        self._own += 1
+        self._write(self._stream(), self._place(own=True), self._own)
+
+    def take_over(self) -> None:
+        """Have the card do no further work of this process before the other's next mark."""
+        self._other += 1
+        address, value = ctypes.c_uint64(self._place(own=False)), ctypes.c_uint32(self._other)
+        _call("cuStreamWaitValue32_v2", self._stream(), address, value, ctypes.c_uint(_AT_LEAST))
+
+    def done(self) -> bool:
+        """Whether the card has done all work of this process."""
+        event = torch.cuda.Event()
+        event.record()
+        return bool(event.query())
+
+    def release(self) -> None:
+        """Make the other's mark in its stead."""
+        aside = torch.cuda.Stream(self._index)
+        self._write(ctypes.c_void_p(aside.cuda_stream), self._place(own=False), self._other)
+        torch.cuda.synchronize(self._index)
+
+    def _place(self, own: bool) -> int:
+        """Address of a count: the creator's is the first."""
+        return self._marks + (0 if own == self._creator else 4)
+
+    def _stream(self) -> ctypes.c_void_p:
+        return ctypes.c_void_p(torch.cuda.current_stream(self._index).cuda_stream)
+
+    def _write(self, stream: ctypes.c_void_p, place: int, value: int) -> None:
+        _call("cuStreamWriteValue32_v2", stream, ctypes.c_uint64(place), ctypes.c_uint32(value), ctypes.c_uint(0))
 
     def _tensor(self, address: int, size: int) -> torch.Tensor:
         found = torch.as_tensor(_Array(address, size), device=self.torch_device())
@@ -117,10 +166,10 @@ class Cuda:
         return _Properties(_PINNED, _FILE_DESCRIPTOR, _Location(_ON_DEVICE, self._index))
 
     def _whole(self, size: int) -> int:
-        """Bytes of the memory for two buffers: whole pages of the card."""
+        """Bytes of the memory for two buffers and the marks: whole pages of the card."""
         properties, grain = self._properties(), ctypes.c_size_t()
         _call("cuMemGetAllocationGranularity", ctypes.byref(grain), ctypes.byref(properties), 0)
-        return -(-2 * size // grain.value) * grain.value
+        return -(-(2 * size + _MARKS_BYTES) // grain.value) * grain.value
 
 
 _NO_FLAGS = ctypes.c_uint64(0)

@@ -23,7 +23,7 @@ from evaluator.records import Limits
 from evaluator.sandbox.base import Layer
 from evaluator.sandbox.capabilities import NoCapabilities
 from evaluator.sandbox.landlock import Landlock
-from evaluator.sandbox.namespaces import Namespaces
+from evaluator.sandbox.namespaces import Namespaces, SameUser
 from evaluator.sandbox.rlimits import ResourceLimits
 from evaluator.sandbox.seccomp import SystemCallFilter
 from evaluator.sandbox.start import StartDevice
@@ -71,7 +71,7 @@ def sandboxes(device: str) -> tuple[Sandbox, ...]:
     start: tuple[Layer, ...] = (StartDevice(device),) if on_card else ()
     layers: tuple[Layer, ...] = (NoCapabilities(), limits, Landlock(), SystemCallFilter())
     return (
-        Sandbox("namespaces", namespaces.fork, (*start, namespaces, *layers)),
+        Sandbox("namespaces", namespaces.fork, (SameUser(namespaces), *start, namespaces, *layers)),
         Sandbox("landlock", os.fork, (*start, *layers)),
         Sandbox("rlimits", os.fork, (*start, limits), weak=True),
     )

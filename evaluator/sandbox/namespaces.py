@@ -35,13 +35,16 @@ class Namespaces:
 
     Args:
         processes: Whether one of processes is among them.
+
+    Attributes:
+        ids: User and group outside.
     """
 
     name = "namespaces"
 
     def __init__(self, processes: bool = True) -> None:
         self._flags = _NEW_USER | _NEW_NET | _NEW_MOUNT | _NEW_IPC | _NEW_UTS | (_NEW_PID if processes else 0)
-        self._ids = (os.geteuid(), os.getegid())
+        self.ids = (os.geteuid(), os.getegid())
 
     def fork(self) -> int:
         """Fork into fresh namespaces; like `os.fork`, in whose child this process is number 1.
@@ -49,19 +52,15 @@ class Namespaces:
         Raises:
             OSError: The kernel refused; there is no child then.
         """
-        self._ids = (os.geteuid(), os.getegid())  # inside, nobody is known until `enter`
+        self.ids = (os.geteuid(), os.getegid())  # inside, nobody is known until `enter`
         return system.clone(self._flags)
 
     def enter(self, limits: Limits, folder: str) -> None:
-        """Called in the child of `fork`: whoever we were outside, that we are inside, without privileges there.
+        """Close the disk; called in the child of `fork`, once it has its name.
 
         Raises:
             OSError: The kernel refused.
         """
-        user, group = self._ids
-        _write("/proc/self/setgroups", "deny")
-        _write("/proc/self/uid_map", f"{user} {user} 1")
-        _write("/proc/self/gid_map", f"{group} {group} 1")
         system.call("mount", b"none", b"/", None, ctypes.c_ulong(_RECURSIVE | _PRIVATE), None)
         read_only = ctypes.create_string_buffer(struct.pack("=4Q", _READ_ONLY, 0, 0, 0), 32)
         system.raw(system.MOUNT_SETATTR, _HERE, b"/", _WHOLE_TREE, ctypes.byref(read_only), 32)
@@ -69,6 +68,30 @@ class Namespaces:
         flags = ctypes.c_ulong(_NOSUID | _NODEV | _NOEXEC)
         system.call("mount", b"tmpfs", folder.encode(), b"tmpfs", flags, options)
         os.chdir(folder)
+
+
+class SameUser:
+    """Whoever we were outside the new namespaces, that we are inside, without privileges there.
+
+    Args:
+        namespaces: What made the process.
+    """
+
+    name = "user"
+
+    def __init__(self, namespaces: Namespaces) -> None:
+        self._namespaces = namespaces
+
+    def enter(self, limits: Limits, folder: str) -> None:
+        """Say who we are; until then the process is nobody.
+
+        Raises:
+            OSError: The kernel refused.
+        """
+        user, group = self._namespaces.ids
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"{user} {user} 1")
+        _write("/proc/self/gid_map", f"{group} {group} 1")
 
 
 def _write(path: str, text: str) -> None:

@@ -41,8 +41,9 @@ class NanoGPTTraining:
         size = problem.size
         self.guess = math.log(problem.vocabulary)
         self._size, self._device = size, device
-        self._batches = Batches(problem.data, size.batch * size.context)
-        self._held_out = held_out(problem.data, size.held_out_sequences * size.context, size.context)
+        self._batches = Batches(problem.data, size.batch * size.context, device)
+        parts = held_out(problem.data, size.held_out_sequences * size.context, size.context)
+        self._held_out = {split: _on(device, tokens) for split, tokens in parts.items()}
         cosines, sines = turns(size.context, size.width // size.heads, device)
         loss: Loss = partial(summed_loss, heads=size.heads, cosines=cosines, sines=sines)
         on_card = device.type == "cuda"
@@ -67,9 +68,9 @@ class NanoGPTTraining:
         total: float = torch.stack(losses).double().sum().item()
         return total / (len(tokens) - 1)
 
-    def _microbatches(self, tokens: NDArray[np.uint16]) -> Iterator[None]:
+    def _microbatches(self, tokens: Tensor) -> Iterator[None]:
         """Put one microbatch after the other where the passes look for them."""
-        wide = torch.from_numpy(tokens.astype(np.int32)).to(self._device)
+        wide = tokens.int() & 0xFFFF
         count = self._tokens.numel()
         for start in range(0, len(tokens) - 1, count):
             self._tokens.copy_(wide[start : start + count].view_as(self._tokens))
@@ -100,6 +101,11 @@ class NanoGPTTraining:
         return recorded
 
 
+def _on(device: torch.device, tokens: NDArray[np.uint16]) -> Tensor:
+    """Tokens on a device: int16, since torch can do little with uint16."""
+    return torch.from_numpy(tokens.view(np.int16).copy()).to(device)
+
+
 def _compiled(loss: Loss) -> Loss:
     import torch._inductor.config as inductor
 
@@ -113,13 +119,15 @@ class Batches:
     Args:
         data: Folder of the shards; None for the bytes of the standard library.
         tokens: Tokens of a step.
+        device: Where to keep the shard that is being read, so that no step waits for a copy.
 
     Raises:
         ShardError: No shard holds as much as one step.
     """
 
-    def __init__(self, data: Path | None, tokens: int) -> None:
-        self._tokens = tokens
+    def __init__(self, data: Path | None, tokens: int, device: torch.device) -> None:
+        self._tokens, self._device = tokens, device
+        self._loaded: tuple[int, Tensor] | None = None
         if data is None:
             self._shards = [np.frombuffer(token_bytes()[0], dtype=np.uint8).astype(np.uint16)]
         else:
@@ -129,14 +137,20 @@ class Batches:
         if not any(self._steps):
             raise ShardError(f"the training shards in {data} hold less than the {tokens:,} tokens of one step each")
 
-    def of(self, step: int) -> NDArray[np.uint16]:
-        """Tokens of one step and the one that follows: shape (tokens + 1,)."""
+    def of(self, step: int) -> Tensor:
+        """Tokens of one step and the one that follows: int16 of shape (tokens + 1,), to be read as uint16."""
         place = step % sum(self._steps)
-        for shard, steps in zip(self._shards, self._steps, strict=True):
+        for number, steps in enumerate(self._steps):
             if place < steps:
-                return shard[place * self._tokens : (place + 1) * self._tokens + 1]
+                return self._shard(number)[place * self._tokens : (place + 1) * self._tokens + 1]
             place -= steps
         raise AssertionError("the steps of all shards were counted")
+
+    def _shard(self, number: int) -> Tensor:
+        if self._loaded is None or self._loaded[0] != number:
+            self._loaded = None  # never two at once
+            self._loaded = number, _on(self._device, self._shards[number])
+        return self._loaded[1]
 
 
 def held_out(data: Path | None, tokens: int, context: int) -> dict[str, NDArray[np.uint16]]:
