@@ -1,8 +1,8 @@
 """What one would write without an evaluator: a script that trains one genome on the benchmark's proxy, in one process.
 
-    python -m benchmarks.plain_script GENOME SHARDS STEPS RNG_SEED
+    python -m benchmarks.plain_script GENOME SHARDS STEPS RNG_SEED [RUNG]
 
-The same model, data and losses as a proxy trial of `nanogpt`; the forward pass compiled, the optimizer as the genome has
+The same model, data and losses as a trial of `nanogpt`, on the proxy unless told otherwise; the forward pass compiled, the optimizer as the genome has
 it. Prints seconds of start-up (imports, data, compilation, the first step), milliseconds of each further step and the
 final loss, as JSON.
 """
@@ -15,23 +15,24 @@ import time
 from functools import partial
 from pathlib import Path
 
-BEGAN = time.perf_counter()
+BEGAN = time.perf_counter()  # imports are part of what a script costs
 
-import torch
-import torch.distributed as dist
-from torch.testing._internal.distributed.fake_pg import FakeStore
+import torch  # noqa: E402
+import torch.distributed as dist  # noqa: E402
+from torch.testing._internal.distributed.fake_pg import FakeStore  # noqa: E402
 
-from evaluator.contract import Info
-from evaluator.tasks.nanogpt import NanoGPT
-from evaluator.tasks.nanogpt_forward import summed_loss, turns
-from evaluator.tasks.nanogpt_training import Batches, _on, held_out
+from evaluator.contract import Info  # noqa: E402
+from evaluator.tasks.nanogpt import NanoGPT  # noqa: E402
+from evaluator.tasks.nanogpt_forward import summed_loss, turns  # noqa: E402
+from evaluator.tasks.nanogpt_training import Batches, _on, held_out  # noqa: E402
 
 
 def main() -> None:
     genome, shards, steps, rng_seed = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    rung = (sys.argv[5:] or ["proxy"])[0]
     device = torch.device("cuda")
     task = NanoGPT(shards)
-    problem = task.problem(task.rung("proxy"))
+    problem = task.problem(task.rung(rung))
     size = problem.size
     dist.init_process_group("fake", rank=0, world_size=1, store=FakeStore())
     torch.manual_seed(rng_seed)

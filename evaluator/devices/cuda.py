@@ -82,6 +82,7 @@ class Cuda:
             matrix = torch.eye(8, device=self.torch_device())
             torch.linalg.eigh(matrix @ matrix)
             torch.linalg.qr(matrix)
+            torch.fft.fft(matrix)  # loads a compiler's library from outside the installed packages
         except RuntimeError as error:
             raise CudaError(str(error).splitlines()[0]) from error
         torch.cuda.synchronize(self._index)
