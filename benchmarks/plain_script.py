@@ -47,7 +47,9 @@ def main() -> None:
         partial(summed_loss, heads=size.heads, cosines=cosines, sines=sines), dynamic=False, fullgraph=True
     )
     batches = Batches(shards, problem.tokens_per_step, device)
-    scored = _on(device, held_out(shards, size.held_out_sequences * size.context, size.context)["validation"])
+    scored = _on(
+        device, held_out(shards, size.held_out_sequences * size.context, size.microbatch * size.context)["validation"]
+    )
 
     def pieces(tokens: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         wide = tokens.int() & 0xFFFF

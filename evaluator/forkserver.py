@@ -64,6 +64,11 @@ def _warm_up() -> None:
     """Import it all, and keep the collector from touching the shared pages."""
     for module in _WARM:
         importlib.import_module(module)
+    import torch
+
+    # Forward-mode derivatives read sources of the standard library when first used, which no candidate may.
+    torch.set_num_threads(1)
+    torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
     gc.collect()
     gc.freeze()
 

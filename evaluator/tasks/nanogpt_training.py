@@ -42,7 +42,8 @@ class NanoGPTTraining:
         self.guess = math.log(problem.vocabulary)
         self._size, self._device = size, device
         self._batches = Batches(problem.data, size.batch * size.context, device)
-        parts = held_out(problem.data, size.held_out_sequences * size.context, size.context)
+        unit = size.microbatch * size.context
+        parts = held_out(problem.data, size.held_out_sequences * size.context, unit)
         self._held_out = {split: _on(device, tokens) for split, tokens in parts.items()}
         cosines, sines = turns(size.context, size.width // size.heads, device)
         loss: Loss = partial(summed_loss, heads=size.heads, cosines=cosines, sines=sines)
@@ -153,20 +154,25 @@ class Batches:
         return self._loaded[1]
 
 
-def held_out(data: Path | None, tokens: int, context: int) -> dict[str, NDArray[np.uint16]]:
+def held_out(data: Path | None, tokens: int, unit: int) -> dict[str, NDArray[np.uint16]]:
     """Tokens that score, with the one that follows: "test" the benchmark's own, "validation" those behind them.
 
-    Where there are too few for both, each takes half of what is there, in whole sequences.
+    Where there are too few for both, each takes half of what is there.
+
+    Args:
+        data: Folder of the shards; None for the bytes of the standard library.
+        tokens: How many to score on at most.
+        unit: Tokens of one pass; of these there are whole ones.
 
     Raises:
-        ShardError: There is not one sequence for each.
+        ShardError: There are too few for one pass each.
     """
     if data is None:
         shard: NDArray[np.uint16] = np.frombuffer(token_bytes()[1], dtype=np.uint8).astype(np.uint16)
     else:
         shard = read_shard(find_shards(data).held_out[0])
     border = min(BENCHMARK_HELD_OUT, (len(shard) - 1) // 2)
-    count = min(tokens, border, len(shard) - 1 - border) // context * context
+    count = min(tokens, border, len(shard) - 1 - border) // unit * unit
     if count == 0:
-        raise ShardError(f"the held-out shard in {data} holds less than two sequences of {context} tokens")
+        raise ShardError(f"the held-out shard in {data} holds less than twice the {unit:,} tokens of one pass")
     return {"test": shard[: count + 1], "validation": shard[border : border + count + 1]}
