@@ -2,9 +2,9 @@
 
     python -m benchmarks.plain_script GENOME SHARDS STEPS RNG_SEED [RUNG]
 
-The same model, data and losses as a trial of `nanogpt`, on the proxy unless told otherwise; the forward pass compiled, the optimizer as the genome has
-it. Prints seconds of start-up (imports, data, compilation, the first step), milliseconds of each further step and the
-final loss, as JSON.
+The same model, data and losses as a trial of `nanogpt`, on the proxy unless told otherwise; the forward pass compiled,
+the optimizer as the genome has it. Prints seconds of start-up (imports, data, compilation, the first step),
+milliseconds of each further step and the final loss, as JSON.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def fingerprint(task: Task, rung: Rung, device: str = "cpu") -> str:
         ValueError: There is no such device here.
     """
     rung_fields = asdict(rung)
-    del rung_fields["limits"], rung_fields["traced_steps"]  # neither moves a value
+    del rung_fields["limits"], rung_fields["traced_steps"], rung_fields["alone"]  # none of them moves a value
     return _digest(
         {
             "task": task.name,

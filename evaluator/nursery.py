@@ -26,6 +26,9 @@ from evaluator.removal import remove
 from evaluator.sandbox import Sandbox
 from evaluator.wire import Channel, ClosedError
 
+_FOR_CARDS = ("CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES", "CUDA_MPS_PIPE_DIRECTORY")
+"""What a card's driver asks of the environment: which card has which number, who shares them."""
+
 
 @dataclass(frozen=True)
 class Spawn:
@@ -115,7 +118,9 @@ def _become_candidate(parent: int, sandbox: Sandbox, spec: CandidateSpec, fds: l
     os.dup2(output, 2)
     close_all_but({memory, control})
     os.chdir(folder)
+    kept = {name: os.environ[name] for name in _FOR_CARDS if name in os.environ}
     os.environ.clear()
+    os.environ.update(kept)
     os.environ["TMPDIR"] = os.environ["HOME"] = tempfile.tempdir = folder
     sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace")

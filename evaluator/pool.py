@@ -31,6 +31,11 @@ _PATIENCE_FACTOR, _PATIENCE_SECONDS = 2.0, 60.0
 """A slot silent for the factor times the rung's wall-clock limit plus these seconds is taken for dead."""
 
 
+def has_room(rung: Rung, there: Sequence[Rung]) -> bool:
+    """Whether a card that trains some rungs may train one more: some want it to themselves."""
+    return not there or not (rung.alone or any(other.alone for other in there))
+
+
 class EvaluatorError(RuntimeError):
     """The evaluator itself cannot work; the message holds the last lines of its log."""
 
@@ -244,7 +249,7 @@ class Evaluator:
 
     def _hand_out(self) -> None:
         for slot, job in list(self._slots.items()):
-            if job is None and self._waiting:
+            if job is None and self._waiting and self._has_room(slot.device):
                 job = self._waiting.popleft()
                 patience = _PATIENCE_FACTOR * job.request.rung.limits.wall_seconds + _PATIENCE_SECONDS
                 job.deadline = time.monotonic() + patience
@@ -253,6 +258,11 @@ class Evaluator:
                     slot.channel.send(job.request)
                 except ClosedError:
                     self._bury(slot)
+
+    def _has_room(self, device: str) -> bool:
+        """Whether the next trial may run on a device."""
+        there = [job.request.rung for slot, job in self._slots.items() if job is not None and slot.device == device]
+        return device == "cpu" or has_room(self._waiting[0].request.rung, there)
 
     def _failed(self, request: TrialRequest, outcome: Outcome, reason: str) -> Trial:
         return Trial(

@@ -62,6 +62,7 @@ class Rung:
         split: Which held-out text scores it: "validation", or "test" (promotion alone).
         limits: What the candidate may use.
         traced_steps: Steps of a longer schedule, looked at in the end to tell the genome's behaviour; 0 for none.
+        alone: Whether a trial needs a whole card: nothing else is trained there meanwhile.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Rung:
     split: str
     limits: Limits
     traced_steps: int = 0
+    alone: bool = False
 
     def seeds(self) -> tuple[int, ...]:
         """The planned rng_seeds, in order."""

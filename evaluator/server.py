@@ -24,7 +24,7 @@ _LOG_TAIL = 2000
 def _for_cards() -> dict[str, str]:
     """What trainers on cards need to know: which cards, where the compiler is, where to keep what was compiled."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "evolve"
-    passed = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "PATH")
+    passed = ("CUDA_VISIBLE_DEVICES", "CUDA_MPS_PIPE_DIRECTORY", "LD_LIBRARY_PATH", "PATH")
     return {
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_CACHE_PATH": str(folder / "cuda"),

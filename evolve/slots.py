@@ -6,14 +6,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaluator.devices.found import gpus, model_of
+from evaluator.devices.found import gpus, model_of, shares
 from evaluator.sandbox import usable
 from evaluator.tasks.base import Task
 
 CORES_PER_TRIAL = 2
 """A trial on a card keeps two processes waiting on it: trainer and candidate."""
-MOST_TRIALS_PER_GPU = 6
-"""More at once bring no more trials an hour (benchmarks/results/cards.md)."""
+TRIALS_PER_GPU, TRIALS_PER_SHARED_GPU = 2, 6
+"""Trials at once on a card that processes use by turns, and on one that they share (benchmarks/results/cards.md)."""
 
 
 class SlotsError(ValueError):
@@ -86,5 +86,6 @@ def slots_for(
     if len({gpus()[index] for index in chosen}) > 1:
         names = ", ".join(f"{index}: {gpus()[index]}" for index in chosen)
         raise SlotsError(f"--gpus: values of different models cannot be compared, choose cards of one ({names})")
-    each = trials_per_gpu or max(1, min(MOST_TRIALS_PER_GPU, cores // (CORES_PER_TRIAL * len(chosen))))
+    most = TRIALS_PER_SHARED_GPU if shares() else TRIALS_PER_GPU
+    each = trials_per_gpu or max(1, min(most, cores // (CORES_PER_TRIAL * len(chosen))))
     return Slots(each * len(chosen), tuple(f"cuda:{index}" for index in chosen), sandboxes)

@@ -52,6 +52,12 @@ def model_of(device: str) -> str:
     return f"cuda {gpus()[int(index)]}"
 
 
+def shares() -> bool:
+    """Whether NVIDIA's multi-process service runs here, by which processes use one card at the same time."""
+    folder = os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps")
+    return os.path.exists(os.path.join(folder, "control"))
+
+
 @cache
 def compiles() -> bool:
     """Whether torch can compile for a card here: it needs Triton and a C compiler."""

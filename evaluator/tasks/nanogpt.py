@@ -201,7 +201,7 @@ class NanoGPT:
 
     def _full(self, split: str, first_rng_seed: int) -> Rung:
         limits = Limits(8 * 3600.0, 16 * 3600.0, device_bytes=40 << 30)
-        return Rung("full", 60 if self.tiny else self.steps, 125, first_rng_seed, 8, split, limits)
+        return Rung("full", 60 if self.tiny else self.steps, 125, first_rng_seed, 8, split, limits, alone=True)
 
 
 def token_bytes() -> tuple[bytes, bytes]:

@@ -20,9 +20,9 @@ def test_every_size_of_the_task_counts(name: str) -> None:
 def test_every_field_of_the_rung_counts_that_can_move_a_value(name: str) -> None:
     task, rung = CharLM(), CharLM().rung("proxy")
     value = getattr(rung, name)
-    other = {str: "other", int: 17, Limits: Limits(1.0, 1.0)}[type(value)]
+    other = {str: "other", int: 17, bool: True, Limits: Limits(1.0, 1.0)}[type(value)]
     assert (fingerprint(task, replace(rung, **{name: other})) == fingerprint(task, rung)) == (
-        name in ("limits", "traced_steps")
+        name in ("limits", "traced_steps", "alone")
     )
 
 

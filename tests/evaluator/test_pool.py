@@ -12,7 +12,7 @@ import pytest
 import torch
 from tiny_genomes import ADAMW, SGD
 
-from evaluator.pool import Evaluator, EvaluatorError
+from evaluator.pool import Evaluator, EvaluatorError, has_room
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
 from evaluator.sandbox import SANDBOXES, get_sandbox
 from evaluator.sandbox.probe import reason_against
@@ -174,6 +174,21 @@ def test_every_sandbox_gives_the_same_values(name, task, run, rung) -> None:
 def test_no_slots_is_an_error(task) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Evaluator(task, jobs=0)
+
+
+def test_a_card_trains_several_rungs_at_once_but_some_alone(rung: Rung) -> None:
+    alone = replace(rung, alone=True)
+    assert has_room(rung, [])
+    assert has_room(rung, [rung, rung])
+    assert has_room(alone, [])
+    assert not has_room(alone, [rung])
+    assert not has_room(rung, [alone])
+
+
+def test_devices_of_different_models_are_refused(task, monkeypatch) -> None:
+    monkeypatch.setattr("evaluator.pool.model_of", lambda device: f"model of {device}")
+    with pytest.raises(ValueError, match="devices of one model"):
+        Evaluator(task, 1, devices=("cuda:0", "cuda:1"))
 
 
 def test_importing_the_pool_does_not_import_torch() -> None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from evaluator.tasks import TASKS, get_task
 from evaluator.tasks.charlm import CharLM
+from evaluator.tasks.shards import write_note, write_shard
 
 CPU = torch.device("cpu")
 
@@ -17,22 +20,45 @@ def training(task: CharLM):
     return task.training(CPU)
 
 
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shards")
+    rng = np.random.default_rng(0)
+    for name, count in (("text_train_000000", 5000), ("text_train_000001", 3000), ("text_val_000000", 2000)):
+        write_shard(folder / f"{name}.bin", rng.integers(0, 300, count).astype(np.uint16))
+    write_note(folder, 384)
+    return folder
+
+
 @pytest.mark.parametrize("name", TASKS)
-def test_every_task_keeps_the_contract(name: str) -> None:
-    task = get_task(name, None)
+def test_every_task_keeps_the_contract(name: str, shards: Path) -> None:
+    data = shards if name == "nanogpt" else None
+    task = get_task(name, data)
     assert task.name == name
     assert pickle.loads(pickle.dumps(task)) == task
-    assert task.data_digest() == get_task(name, None).data_digest()
+    assert task.data_digest() == get_task(name, data).data_digest()
+    assert task.brief
+    assert set(task.devices) <= {"cpu", "cuda"}
     rungs = [task.rung(rung) for rung in ("smoke", "proxy", "confirm", "full")]
     assert [rung.name for rung in rungs] == ["smoke", "proxy", "confirm", "full"]
-    steps = [rung.train_steps for rung in rungs]
-    assert steps[2:] == [3 * steps[1], 10 * steps[1]]
+    smoke, proxy, confirm, full = (rung.train_steps for rung in rungs)
+    assert smoke < proxy <= confirm <= full
     assert all(rung.split == "validation" for rung in rungs)
     promotion = task.promotion_rung()
-    assert (promotion.name, promotion.split, promotion.train_steps) == ("full", "test", steps[3])
+    assert (promotion.name, promotion.split, promotion.train_steps) == ("full", "test", full)
     ranges = [set(rung.seeds()) for rung in (*rungs[1:], promotion)]
     assert sum(map(len, ranges)) == len(set().union(*ranges))
-    model = task.shape().build()
+    sizes = []
+    for rung in rungs:
+        problem = task.problem(rung)
+        assert problem == task.problem(rung)
+        assert hash(problem) == hash(task.problem(rung))
+        assert pickle.loads(pickle.dumps(problem)) == problem
+        json.dumps(dict(problem.describe()))
+        sizes.append(problem.tokens_per_step * rung.train_steps)
+    assert sizes[1] <= sizes[2] <= sizes[3]
+    with torch.device("meta"):
+        model = task.problem(rungs[1]).shape().build()
     names = {name for name, _ in model.named_parameters()}
     assert {"embed.weight", "proj.weight", "proj.bias", "norm1.gains", "norm2.gains"} < names
     for part in ("attn.q", "attn.k", "attn.v", "attn.proj", "mlp.fc", "mlp.proj"):

@@ -41,3 +41,11 @@ def test_a_birth_is_allowed_exactly_while_no_bound_is_reached(spent, budget):
 def test_the_share_used_is_that_of_the_nearest_bound():
     assert Budget().used(Spent(1e6, 10**6, 10**6)) == 0.0
     assert Budget(seconds=100.0, births=10).used(Spent(20.0, 5, 0)) == 0.5
+
+
+def test_hours_of_cards_become_running_time() -> None:
+    assert Budget(gpu_hours=2.0).on(1).seconds == 7200.0
+    assert Budget(gpu_hours=2.0).on(4).seconds == 1800.0
+    assert Budget(seconds=60.0, gpu_hours=2.0).on(4).seconds == 60.0
+    assert Budget(births=3).on(4) == Budget(births=3)
+    assert Budget.of(None, None, None, gpu_hours=0.5).on(2) == Budget(seconds=900.0)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from evaluator.tasks import get_task
+from evolve import slots
+from evolve.slots import SlotsError, slots_for
+
+CHARLM, TINY = get_task("charlm"), get_task("nanogpt-tiny")
+NANOGPT = get_task("nanogpt")
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch):
+    """A machine with 16 cores and the cards given."""
+
+    def make(*cards: str, mps: bool = False) -> None:
+        monkeypatch.setattr(slots, "gpus", lambda: cards)
+        monkeypatch.setattr(slots, "shares", lambda: mps)
+        monkeypatch.setattr(slots.os, "sched_getaffinity", lambda pid: set(range(16)))
+
+    return make
+
+
+def test_a_task_for_processors_takes_one_core_a_trial(machine) -> None:
+    machine("NVIDIA H200")
+    assert slots_for(CHARLM, None, None, None, weak=False).jobs == 16
+    assert slots_for(CHARLM, 3, None, None, weak=False).devices == ("cpu",)
+    assert slots_for(TINY, None, None, None, weak=False).devices == ("cpu",)
+
+
+def test_a_task_for_cards_takes_all_of_them(machine) -> None:
+    machine("NVIDIA H200", "NVIDIA H200")
+    found = slots_for(NANOGPT, None, None, None, weak=False)
+    assert found.devices == ("cuda:0", "cuda:1")
+    assert found.cards == 2
+    assert found.jobs == 4
+
+
+def test_more_trials_a_card_where_processes_share_it(machine) -> None:
+    machine("NVIDIA H200", mps=True)
+    assert slots_for(NANOGPT, None, None, None, weak=False).jobs == 6
+    machine("NVIDIA H200", "NVIDIA H200", mps=True)
+    assert slots_for(NANOGPT, None, None, None, weak=False).jobs == 8  # two cores each
+
+
+def test_cards_and_trials_may_be_chosen(machine) -> None:
+    machine("NVIDIA H200", "NVIDIA H200", "NVIDIA H200")
+    found = slots_for(TINY, None, (2, 0, 2), 5, weak=False)
+    assert (found.devices, found.jobs) == (("cuda:2", "cuda:0"), 10)
+
+
+@pytest.mark.parametrize(
+    ("task", "cards", "asked", "message"),
+    [
+        (NANOGPT, (), (None, None, None), "nanogpt-tiny"),
+        (TINY, (), (None, (0,), None), "--gpus: nvidia-smi shows none"),
+        (CHARLM, ("A",), (None, (0,), None), "trained on the processor"),
+        (CHARLM, ("A",), (None, None, 2), "goes with --gpus"),
+        (NANOGPT, ("A",), (4, None, None), "--trials-per-gpu"),
+        (NANOGPT, ("A",), (None, (1,), None), "no card 1; there are 0: A"),
+        (NANOGPT, ("A", "B"), (None, None, None), "cannot be compared"),
+    ],
+)
+def test_what_cannot_be_is_said(machine, task, cards, asked, message: str) -> None:
+    machine(*cards)
+    with pytest.raises(SlotsError, match=message):
+        slots_for(task, *asked, weak=False)
+
+
+def test_weak_sandboxes_take_a_word(machine) -> None:
+    machine()
+    assert "rlimits" not in slots_for(CHARLM, 1, None, None, weak=False).sandboxes
+    assert "rlimits" in slots_for(CHARLM, 1, None, None, weak=True).sandboxes
