@@ -1,0 +1,173 @@
+"""What a trial of `nanogpt` costs on a card, and what each technique brings.
+
+    python -m benchmarks.cards SHARDS [--parts steps plain ours full] [--trials-per-gpu 1 2 6] [--steps 300]
+
+steps: the recorded forward and backward pass of the proxy, and each seed program's optimizer step as Python issues it
+and as the card alone would take it. plain: a script per candidate (`benchmarks.plain_script`). ours: the same genomes
+through the evaluator, so many at once; start NVIDIA's multi-process service before to see what sharing brings. full:
+seconds of a full-size step of the Muon seed program, by the evaluator and by the script; its vocabulary is what the
+shards say. The card is named in the first line. Prints; `benchmarks/results/cards.md` is written from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from evaluator.contract import Info
+from evaluator.devices import get_device
+from evaluator.devices.found import gpus, shares
+from evaluator.pool import Evaluator
+from evaluator.records import Rung, TrialRequest
+from evaluator.tasks.nanogpt import NanoGPT
+from evaluator.workplace import Workplace
+from evolve.genomes import shipped
+
+GENOMES = {genome.name: genome.source for genome in shipped()}
+SCRIPTED = ("muon", "adamw", "soap", "psgd_kron")
+FULL_STEPS = (8, 28)
+
+
+def milliseconds(work: Callable[[], object], times: int) -> float:
+    """Mean of so many calls after one that warms up."""
+    work()
+    torch.cuda.synchronize()
+    began = time.perf_counter()
+    for _ in range(times):
+        work()
+    torch.cuda.synchronize()
+    return 1e3 * (time.perf_counter() - began) / times
+
+
+def steps(task: NanoGPT) -> None:
+    """The parts of a proxy step."""
+    problem, device = task.problem(task.rung("proxy")), get_device("cuda:0")
+    device.start()
+    workplace = Workplace(problem, device)
+    with workplace.memory():
+        began = time.perf_counter()
+        workplace.training.backward(workplace.model, 0)
+        torch.cuda.synchronize()
+        print(f"compile and record: {time.perf_counter() - began:.1f} s")
+        passes = milliseconds(lambda: workplace.training.backward(workplace.model, 0), 100)
+        print(f"forward and backward: {passes:.2f} ms")
+        for name, source in GENOMES.items():
+            issued, alone = optimizer_step(workplace, source)
+            print(f"{name}: {issued:.2f} ms as issued, {alone:.2f} ms as a graph")
+
+
+def optimizer_step(workplace: Workplace, source: str) -> tuple[float, float]:
+    """Milliseconds of one optimizer step, issued by Python and replayed as a graph."""
+    namespace: dict[str, object] = {}
+    exec(source, namespace)
+    recipe = namespace["recipe"]
+    info = Info(workplace.problem.tokens_per_step, 1000)
+    extra = {"info": info} if "info" in recipe.__code__.co_varnames else {}
+    answer = recipe(workplace.model, 1000, **extra)
+    workplace.training.backward(workplace.model, 0)
+
+    def once() -> None:
+        answer["set_hparams"](10)
+        for optimizer in answer["optimizers"]:
+            optimizer.step()
+
+    for _ in range(5):
+        once()
+    issued = milliseconds(once, 30)
+    graph = torch.cuda.CUDAGraph()
+    try:
+        with torch.cuda.graph(graph):
+            once()
+    except RuntimeError:  # it looks at values: only Python can tell what comes next
+        return issued, float("nan")
+    return issued, milliseconds(graph.replay, 30)
+
+
+def plain(shards: Path, count: int, names: tuple[str, ...] = SCRIPTED, rung: str = "proxy") -> None:
+    """A script per candidate, one after the other; the first also fills the compiler's cache."""
+    for name in (names[0], *names):
+        began = time.perf_counter()
+        done = subprocess.run(
+            [
+                *(sys.executable, "-P", "-m", "benchmarks.plain_script"),
+                *(f"seed_programs/{name}.py", str(shards), str(count), "0", rung),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found = json.loads(done.stdout.splitlines()[-1])
+        print(f"script {name}, {count} steps: {time.perf_counter() - began:.1f} s", found, flush=True)
+
+
+def ours(task: NanoGPT, at_once: int, count: int) -> None:
+    """The same through the evaluator, all genomes by two rng_seeds, once its slots are warm."""
+    rung = replace(task.rung("proxy"), train_steps=count, validate_every=count)
+    requests = [TrialRequest(name, source, rung, seed) for seed in range(2) for name, source in GENOMES.items()]
+    with Evaluator(task, at_once, devices=("cuda:0",)) as evaluator:
+        began = time.perf_counter()
+        run(evaluator, [TrialRequest("", GENOMES["adamw"], task.rung("smoke"), seed) for seed in range(at_once)])
+        warm = time.perf_counter()
+        walls = run(evaluator, requests)
+        spent = time.perf_counter() - warm
+    print(
+        f"{at_once} at once{', sharing' if shares() else ''}: warm after {warm - began:.1f} s; {len(requests)} trials "
+        f"of {count} steps in {spent:.1f} s, {1e3 * spent / len(requests) / count:.2f} ms a step and trial",
+        walls,
+        flush=True,
+    )
+
+
+def run(evaluator: Evaluator, requests: list[TrialRequest]) -> dict[str, str]:
+    """Run trials to their ends; what came of each."""
+    for request in requests:
+        evaluator.submit(request)
+    found = {}
+    while len(found) < len(requests):
+        for ticket, trial in evaluator.wait():
+            found[ticket] = f"{trial.digest} {trial.value or trial.outcome} {trial.wall_seconds:.1f} s"
+    return {str(ticket): text for ticket, text in sorted(found.items())}
+
+
+def full(task: NanoGPT, shards: Path) -> None:
+    """A full-size step, from the difference of two runs; then the script's."""
+    walls = []
+    with Evaluator(task, 1, devices=("cuda:0",)) as evaluator:
+        for count in (FULL_STEPS[0], *FULL_STEPS):  # the first compiles
+            rung: Rung = replace(task.rung("full"), train_steps=count, validate_every=10**6)
+            evaluator.submit(TrialRequest("", GENOMES["muon"], rung, 0))
+            walls.append(evaluator.wait()[0][1].wall_seconds)
+    print(f"full size: {(walls[2] - walls[1]) / (FULL_STEPS[1] - FULL_STEPS[0]):.4f} s a step", walls)
+    plain(shards, FULL_STEPS[1], ("muon",), "full")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shards", type=Path)
+    parser.add_argument("--parts", nargs="+", choices=["steps", "plain", "ours", "full"], default=["steps", "ours"])
+    parser.add_argument("--trials-per-gpu", type=int, nargs="+", default=[1, 2, 6])
+    parser.add_argument("--steps", type=int, default=300)
+    options = parser.parse_args()
+    task = NanoGPT(options.shards)
+    print(gpus()[0], torch.__version__)
+    if "steps" in options.parts:
+        steps(task)
+    if "plain" in options.parts:
+        plain(options.shards, options.steps)
+    if "ours" in options.parts:
+        for at_once in options.trials_per_gpu:
+            ours(task, at_once, options.steps)
+    if "full" in options.parts:
+        full(task, options.shards)
+
+
+if __name__ == "__main__":
+    main()
