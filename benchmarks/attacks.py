@@ -31,8 +31,9 @@ from evaluator.check import Rejected, check
 from evaluator.devices import get_device
 from evaluator.process import close_all_but, die_with_parent
 from evaluator.records import Limits, Outcome, Rung, Trial, TrialRequest
-from evaluator.sandbox import SANDBOXES, Sandbox, get_sandbox
+from evaluator.sandbox import SANDBOXES, Sandbox, get_sandbox, sandboxes
 from evaluator.sandbox.probe import reason_against
+from evaluator.sandbox.start import StartDevice
 from evaluator.tasks.charlm import CharLM
 from evaluator.wire import Channel
 from evaluator.workplace import Workplace
@@ -41,11 +42,22 @@ RESULTS = Path(__file__).parent / "results"
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=4.0, memory_bytes=256 << 20, output_bytes=1 << 16)
 TASK = CharLM(width=8, depth=1, heads=1, context=16, batch=4, held_out_sequences=16, proxy_steps=8)
 _STRONGEST = get_sandbox("namespaces")
+_USER, _SPACES, *_OTHERS = _STRONGEST.layers
 ALONE = (
-    Sandbox(_STRONGEST.layers[0].name, _STRONGEST.fork, _STRONGEST.layers[:1]),
-    *(Sandbox(layer.name, os.fork, (layer,)) for layer in _STRONGEST.layers[1:]),
+    Sandbox(_SPACES.name, _STRONGEST.fork, (_USER, _SPACES)),
+    *(Sandbox(layer.name, os.fork, (layer,)) for layer in _OTHERS),
 )
 """Every layer by itself."""
+FOR_CARDS = tuple(
+    replace(
+        sandbox,
+        name=f"{sandbox.name}, cards",
+        layers=tuple(layer for layer in sandbox.layers if not isinstance(layer, StartDevice)),
+    )
+    for sandbox in sandboxes("cuda:0")
+    if not sandbox.weak
+)
+"""As they are where trials are trained on a card, but for the card."""
 NONE = Sandbox("none", os.fork, ())
 
 
@@ -62,14 +74,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--name", default=pwd.getpwuid(os.getuid()).pw_name, help="of the results file")
     options = parser.parse_args()
-    importlib.import_module("torch._dynamo")  # else each candidate's first optimizer does
+    for module in ("torch._dynamo", "evaluator.devices.cpu"):  # else each candidate does
+        importlib.import_module(module)
     folder = Path(tempfile.mkdtemp(prefix="evolve-attacks-"))
     (folder / "secret").write_text(SECRET)
     (folder / "scratch").mkdir()
     tempfile.tempdir = str(folder / "scratch")  # without a sandbox an attack on the folder above gets through
     planned = attacks(str(folder / "secret"), str(folder), os.getpid())
     columns = [tried(sandbox, planned) for sandbox in (NONE, *ALONE)]
-    usable = [sandbox for sandbox in SANDBOXES if not reason_against(sandbox)]
+    usable = [sandbox for sandbox in (*SANDBOXES, *FOR_CARDS) if not reason_against(sandbox)]
     whole = [replace(tried(sandbox, planned), name=f"sandbox {sandbox.name}") for sandbox in usable]
     text = "\n".join(table(planned, columns, whole))
     (RESULTS / f"attacks-{options.name}.md").write_text(text)

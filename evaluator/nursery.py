@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import socket
 import sys
@@ -21,13 +22,19 @@ import torch.distributed as dist
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from evaluator.candidate import CandidateSpec, run_candidate
-from evaluator.process import close_all_but, die_with_parent
+from evaluator.orders import ExitCode
+from evaluator.process import close_all_but, die_with_parent, resident_bytes
 from evaluator.removal import remove
 from evaluator.sandbox import Sandbox
 from evaluator.wire import Channel, ClosedError
 
 _FOR_CARDS = ("CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES", "CUDA_MPS_PIPE_DIRECTORY")
 """What a card's driver asks of the environment: which card has which number, who shares them."""
+
+
+_LOOK_SECONDS = 0.2
+_DEVICE_BYTES = 2 << 30
+"""What a card's driver and libraries may take beside the genome."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,10 @@ def _raise_one(trainer: Channel, sandbox: Sandbox, spec: CandidateSpec, fds: lis
         _become_candidate(parent, sandbox, spec, fds, folder)
     for fd in fds:
         os.close(fd)
+    ate_too_much = False
     try:
+        if sandbox.polled:
+            ate_too_much = _watch_memory(trainer, pid, spec.limits.memory_bytes)
         message, _ = trainer.receive()
         assert isinstance(message, End)
     finally:
@@ -106,7 +116,19 @@ def _raise_one(trainer: Channel, sandbox: Sandbox, spec: CandidateSpec, fds: lis
         os.kill(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
         remove(folder)
-    trainer.send(Ended(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime))
+    code = ExitCode.OUT_OF_MEMORY if ate_too_much else os.waitstatus_to_exitcode(status)
+    trainer.send(Ended(code, usage.ru_utime + usage.ru_stime))
+
+
+def _watch_memory(trainer: Channel, pid: int, limit: int) -> bool:
+    """Until the trainer has something to say, end a candidate that has more in memory than it may; tells if it had."""
+    most = resident_bytes(pid) + limit + _DEVICE_BYTES
+    ate_too_much = False
+    while not select.select([trainer], [], [], _LOOK_SECONDS)[0]:
+        if not ate_too_much and resident_bytes(pid) > most:
+            os.kill(pid, signal.SIGKILL)
+            ate_too_much = True
+    return ate_too_much
 
 
 def _become_candidate(parent: int, sandbox: Sandbox, spec: CandidateSpec, fds: list[int], folder: str) -> NoReturn:

@@ -46,6 +46,12 @@ def close_all_but(keep: set[int]) -> None:
     os.closerange(low, os.sysconf("SC_OPEN_MAX"))
 
 
+def resident_bytes(pid: int) -> int:
+    """What a process has in memory, shared pages included; 0 once it has ended."""
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def data_bytes() -> int:
     """Private memory of this process that may be written, in bytes: what the limit on data counts."""
     with open("/proc/self/statm", encoding="ascii") as file:

@@ -38,12 +38,14 @@ class Sandbox:
         fork: Makes the process that will be the candidate, like `os.fork`.
         layers: What that process puts on itself, in this order.
         weak: Whether it takes a user's word to use it.
+        polled: Whether somebody has to look at the memory in use now and then, since no limit counts all of it.
     """
 
     name: str
     fork: Callable[[], int]
     layers: tuple[Layer, ...]
     weak: bool = False
+    polled: bool = False
 
     def enter(self, limits: Limits, folder: str) -> None:
         """Put every layer on this process.
@@ -64,16 +66,17 @@ def sandboxes(device: str) -> tuple[Sandbox, ...]:
 
     A card is started first of all, for its driver wants files and system calls that are closed later; it also wants to
     see its own process in `/proc`, and more addresses than any limit. So there is no process namespace (signals and
-    `/proc` are closed all the same), and memory is limited by what may be written, not by what is mapped.
+    `/proc` are closed all the same), and memory is limited by what may be written, not by what is mapped; whoever waits
+    for the candidate looks now and then at what it has of the other kind, shared memory.
     """
     on_card = device != "cpu"
     namespaces, limits = Namespaces(processes=not on_card), ResourceLimits(mapped=not on_card)
     start: tuple[Layer, ...] = (StartDevice(device),) if on_card else ()
-    layers: tuple[Layer, ...] = (NoCapabilities(), limits, Landlock(), SystemCallFilter())
+    layers: tuple[Layer, ...] = (NoCapabilities(), limits, Landlock(), SystemCallFilter(shared_memory=on_card))
     return (
-        Sandbox("namespaces", namespaces.fork, (SameUser(namespaces), *start, namespaces, *layers)),
-        Sandbox("landlock", os.fork, (*start, *layers)),
-        Sandbox("rlimits", os.fork, (*start, limits), weak=True),
+        Sandbox("namespaces", namespaces.fork, (SameUser(namespaces), *start, namespaces, *layers), polled=on_card),
+        Sandbox("landlock", os.fork, (*start, *layers), polled=on_card),
+        Sandbox("rlimits", os.fork, (*start, limits), weak=True, polled=on_card),
     )
 
 

@@ -20,8 +20,8 @@ _PR_SET_NO_NEW_PRIVS = 38
 _FILTER_MODE = 2
 
 # struct seccomp_data: nr at 0, arch at 4, instruction pointer at 8, then six 64-bit arguments.
-_NR, _ARCH, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
-_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_NR, _ARCH, _FIRST_ARGUMENT, _SECOND_ARGUMENT, _FOURTH_ARGUMENT = 0, 4, 16, 24, 40
+_AND, _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x54, 0x20, 0x15, 0x35, 0x06
 _ALLOW, _KILL_PROCESS, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 
 
@@ -38,6 +38,10 @@ _OWN_ONLY: dict[str, _Numbers] = {"kill": (62, 129), "tgkill": (234, 131)}
 """Allowed towards the process itself: `abort` needs it."""
 _CALLER_ONLY: dict[str, _Numbers] = {"prlimit64": (302, 261)}
 """Allowed with a 0 for the process, which is the caller: `getrlimit` needs it."""
+
+_MAP: _Numbers = (9, 222)
+_SHARED_ANONYMOUS = 0x21
+"""`mmap` with both flags: memory that the limit on data does not count."""
 
 _COMMANDS: dict[str, tuple[tuple[int, int], tuple[int, ...]]] = {
     "fcntl": ((72, 25), (8, 10, 15)),  # F_SETOWN, F_SETSIG, F_SETOWN_EX
@@ -85,9 +89,16 @@ _REFUSED: dict[str, _Numbers] = {
 
 
 class SystemCallFilter:
-    """The filter, installed with `no_new_privs` so that it needs no privilege."""
+    """The filter, installed with `no_new_privs` so that it needs no privilege.
+
+    Args:
+        shared_memory: Whether shared anonymous memory may be mapped; no limit on data counts it.
+    """
 
     name = "seccomp"
+
+    def __init__(self, shared_memory: bool = False) -> None:
+        self._shared_memory = shared_memory
 
     def enter(self, limits: Limits, folder: str) -> None:
         """Install the filter.
@@ -98,7 +109,7 @@ class SystemCallFilter:
         machine = platform.machine()
         if machine not in _PROCESSORS:
             raise OSError(errno.ENOSYS, f"the filter is not written for {machine} processors")
-        program = _program(*_PROCESSORS[machine], os.getpid())
+        program = _program(*_PROCESSORS[machine], os.getpid(), self._shared_memory)
         code = ctypes.create_string_buffer(program, len(program))
         count = len(program) // 8
         header = ctypes.create_string_buffer(struct.pack("@HxxxxxxQ", count, ctypes.addressof(code)))
@@ -111,7 +122,7 @@ class SystemCallFilter:
                 raise OSError(ctypes.get_errno(), "prctl was refused")
 
 
-def _program(column: int, arch: int, pid: int) -> bytes:
+def _program(column: int, arch: int, pid: int, shared_memory: bool) -> bytes:
     """The filter as BPF instructions of 8 bytes each."""
 
     def op(code: int, k: int, yes: int = 0, no: int = 0) -> bytes:
@@ -144,7 +155,16 @@ def _program(column: int, arch: int, pid: int) -> bytes:
         for command in commands:
             parts += [op(_JUMP_EQUAL, command, no=1), refuse]
         parts.append(op(_RETURN, _ALLOW))
-    parts.append(op(_RETURN, _ALLOW))
+    map_number = _MAP[column]
+    assert map_number is not None
+    parts += [
+        op(_JUMP_EQUAL, map_number, no=4),
+        op(_LOAD, _FOURTH_ARGUMENT),
+        op(_AND, 0 if shared_memory else _SHARED_ANONYMOUS),
+        op(_JUMP_EQUAL, _SHARED_ANONYMOUS, no=1),
+        refuse,
+        op(_RETURN, _ALLOW),
+    ]
     return b"".join(parts)
 
 

@@ -154,6 +154,8 @@ assert ctypes.get_errno() not in (1, 3, 38), ctypes.get_errno()
         Attack("spin deaf to signals", f"import signal\nfor n in range(1, 64):\n    try: signal.signal(n, signal.SIG_IGN)\n    except (OSError, ValueError): pass\n{stays}"),
         Attack("eat memory by tensors", f"eaten = []\nfor _ in range(64): eaten.append(torch.ones(1 << 22))\n{_OPEN}"),
         Attack("eat memory by objects", f"x = [0] * 1000\nfor _ in range(18): x = x + x\n{_OPEN}"),
+        Attack("eat memory by a mapping", f"import mmap\nm = mmap.mmap(-1, 600 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\nfor at in range(0, len(m), 4096): m[at] = 1\n{_OPEN}"),
+        Attack("eat memory by a shared mapping", f"import mmap\nm = mmap.mmap(-1, 600 << 20)\nfor at in range(0, len(m), 4096): m[at] = 1\n{_OPEN}"),
         Attack(
             "memory file",
             f"import os\nfds = [os.memfd_create(str(i)) for i in range(40)]\nfor fd in fds:\n    for _ in range(12): os.write(fd, bytes(1 << 20))\n{_OPEN}",
