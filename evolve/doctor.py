@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from evaluator.devices.found import compiles, gpus, shares
 from evaluator.pool import Evaluator, EvaluatorError
 from evaluator.records import Outcome, TrialRequest
 from evaluator.sandbox import STRONG
@@ -38,6 +39,7 @@ def checks() -> tuple[Check, ...]:
         _torch,
         _gpu,
         _sandbox,
+        _card_sandbox,
         _models,
         _trial,
     )
@@ -85,35 +87,65 @@ def _torch() -> Check:
 
 
 def _gpu() -> Check:
-    program = "import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else '')"
+    """Cards, whether torch can use them, and what would make them quicker."""
+    if not gpus():
+        return Check("GPU", "none", "ok", "not needed: only the task nanogpt is trained on one")
+    found = ", ".join(f"{number}: {name}" for number, name in enumerate(gpus()))
     try:
-        answer = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, timeout=SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return Check("GPU", f"torch gave no answer within {SECONDS:.0f} s", "warn", "charlm does not need one")
-    name = answer.stdout.strip()
-    return Check("GPU", name or "none", "ok", "" if name else "not needed: the task charlm runs on the CPU")
+        answer = _ask("-c", "import torch; print(torch.cuda.device_count())")
+    except subprocess.SubprocessError as error:
+        return Check("GPU", found, "warn", f"torch could not be asked about it: {error}")
+    if int(answer) == 0:
+        return Check("GPU", found, "warn", "this torch cannot use it: install a build for CUDA to train nanogpt")
+    if not compiles():
+        return Check("GPU", found, "warn", "no Triton or no C compiler (gcc): models are not compiled and train slowly")
+    if not shares():
+        return Check("GPU", found, "ok", "`nvidia-cuda-mps-control -d` would let several trials share a card at once")
+    return Check("GPU", f"{found}, shared by NVIDIA's multi-process service")
+
+
+def _ask(*arguments: str) -> str:
+    """What another Python process prints.
+
+    Raises:
+        subprocess.SubprocessError: It failed, or took too long.
+    """
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    done = subprocess.run(
+        [sys.executable, "-P", *arguments],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    return done.stdout
 
 
 def _sandbox() -> Check:
+    return _probed("sandbox", "cpu")
+
+
+def _card_sandbox() -> Check:
+    """The same for candidates on the first card, which each of them starts."""
+    if not gpus():
+        return Check("GPU sandbox", "none needed")
+    return _probed("GPU sandbox", "cuda:0")
+
+
+def _probed(name: str, device: str) -> Check:
     """Each is entered once, by a process that forks from one with a single thread."""
-    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-    command = [sys.executable, "-P", "-m", "evaluator.sandbox.probe"]
     try:
-        answer = subprocess.run(
-            command, env={"PYTHONPATH": path}, capture_output=True, text=True, timeout=SECONDS, check=True
-        )
-    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-        return Check("sandbox", f"the probe failed: {error}", "fail", "is this Linux, and not overloaded?")
-    against: dict[str, str] = json.loads(answer.stdout)
-    works = [name for name, reason in against.items() if not reason]
-    missing = "; ".join(f"{name}: {reason}" for name, reason in against.items() if reason)
+        against: dict[str, str] = json.loads(_ask("-m", "evaluator.sandbox.probe", device))
+    except subprocess.SubprocessError as error:
+        return Check(name, f"the probe failed: {error}", "fail", "is this Linux, and not overloaded?")
+    works = [sandbox for sandbox, reason in against.items() if not reason]
+    missing = "; ".join(f"{sandbox}: {reason}" for sandbox, reason in against.items() if reason)
     found = f"{works[0]}, the strongest of {', '.join(works)}" if works else "none"
     if not set(works) & set(STRONG):
         advice = f"trials need --allow-weak-sandbox, for genomes that you trust ({missing})"
-        return Check("sandbox", found, "fail", advice)
-    return Check("sandbox", found, "warn" if works[0] != STRONG[0] else "ok", missing)
+        return Check(name, found, "fail", advice)
+    return Check(name, found, "warn" if works[0] != STRONG[0] else "ok", missing)
 
 
 def _models() -> Check:

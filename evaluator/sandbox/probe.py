@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 
 from evaluator.records import Limits
 from evaluator.removal import remove
-from evaluator.sandbox import SANDBOXES, Sandbox
+from evaluator.sandbox import Sandbox, sandboxes
 
 _LIMITS = Limits(cpu_seconds=5.0, wall_seconds=5.0)
 _LONGEST = 500
@@ -60,4 +61,4 @@ def choose(sandboxes: Sequence[Sandbox]) -> tuple[Sandbox | None, dict[str, str]
 
 
 if __name__ == "__main__":
-    print(json.dumps({sandbox.name: reason_against(sandbox) for sandbox in SANDBOXES}))
+    print(json.dumps({sandbox.name: reason_against(sandbox) for sandbox in sandboxes(sys.argv[1])}))
