@@ -166,6 +166,8 @@ class _Worker:
                 return float(self._state_bytes())
             case Order.TRACE:
                 return self._trace(step)
+            case Order.SETTLE:
+                self._device.finish()
             case Order.PROTECTED | Order.READY:
                 raise AssertionError(f"{order.name} is a reply, never an order")
         return 0.0

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from functools import cache
 from importlib import metadata
 
-from evaluator.devices.found import compiles, model_of
-from evaluator.records import Limits, Rung
+from evaluator.devices.found import Place
+from evaluator.records import Rung
 from evaluator.tasks.base import Task
 
 VERSION = 1
@@ -17,24 +17,20 @@ VERSION = 1
 _LENGTH = 16
 
 
-def fingerprint(task: Task, rung: Rung, device: str = "cpu") -> str:
+def fingerprint(task: Task, rung: Rung, place: Place) -> str:
     """Identity of everything that determines a trial's value, given genome and rng_seed.
 
     Covers the task's name and sizes, its text and splits, all fields of the rung that can move it, this
     package's version, torch's version, device and numerics. A finished or diverged trial, a crash or a
-    rejection may be reused wherever this is equal; a time-out or a memory failure only where
-    `limits_fingerprint` is equal too.
+    rejection may be reused wherever this is equal; a time-out or a memory failure never.
 
     Args:
         task: The task.
         rung: The rung.
-        device: Where trials are trained; cards of one model are alike.
+        place: What trains it; cards of one model are alike.
 
     Returns:
         16 hex digits.
-
-    Raises:
-        ValueError: There is no such device here.
     """
     rung_fields = asdict(rung)
     del rung_fields["limits"], rung_fields["traced_steps"], rung_fields["alone"]  # none of them moves a value
@@ -46,22 +42,10 @@ def fingerprint(task: Task, rung: Rung, device: str = "cpu") -> str:
             "rung": rung_fields,
             "evaluator": VERSION,
             "torch": _torch_version(),
-            "device": model_of(device),
-            "numerics": _numerics(device),
+            "device": place.model,
+            "numerics": place.numerics,
         }
     )
-
-
-def limits_fingerprint(limits: Limits, device: str = "cpu") -> str:
-    """Identity of what decides whether a genome runs out of time or memory: limits and device."""
-    return _digest({"limits": asdict(limits), "device": model_of(device)})
-
-
-def _numerics(device: str) -> str:
-    """How the trainer computes; the dtypes are the problem's own affair."""
-    if device == "cpu":
-        return "eager fp32, one thread"
-    return "compiled, graphs" if compiles() else "eager, graphs"
 
 
 @cache

@@ -44,7 +44,7 @@ def main(engine_fd: int, parent: int, device: str, sandboxes: Sequence[str]) -> 
         while True:
             message, fds = engine.receive()
             assert isinstance(message, StartSlot)
-            _start_slot(engine, fds[0], message.device, get_sandbox(sandbox.name, message.device))
+            _start_slot(engine, fds[0], message.device, sandbox.name)
     except ClosedError:
         os._exit(0)
 
@@ -73,20 +73,30 @@ def _warm_up() -> None:
     gc.freeze()
 
 
-def _start_slot(engine: Channel, trainer_fd: int, device: str, sandbox: Sandbox) -> None:
+def _start_slot(engine: Channel, trainer_fd: int, device: str, sandbox: str) -> None:
     ours, theirs = socket.socketpair()
     nursery = _fork()
     if nursery == 0:
-        _become_nursery(theirs, sandbox)
+        _become_nursery(theirs, get_sandbox(sandbox, _only(device)))
     trainer = _fork()
     if trainer == 0:
-        _become_trainer(trainer_fd, ours, device)
+        _become_trainer(trainer_fd, ours, _only(device))
     pidfd = os.pidfd_open(trainer)
-    engine.send(SlotStarted(sandbox.name), [pidfd])
+    engine.send(SlotStarted(sandbox), [pidfd])
     os.close(pidfd)
     os.close(trainer_fd)
     ours.close()
     theirs.close()
+
+
+def _only(device: str) -> str:
+    """Let this process, and those below it, see no other card; returns the name that the device has then."""
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        return device
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[int(index)].strip() if visible else index
+    return f"{kind}:0"
 
 
 def _fork() -> int:

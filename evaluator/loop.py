@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
 import torch
 
+from evaluator.devices.base import Point
+from evaluator.layout import Buffers, views
 from evaluator.link import CandidateLink, OverTimeError, StoppedError
 from evaluator.measures import MOST_TRACE, Measures
 from evaluator.orders import Hooks, Order
@@ -29,6 +32,7 @@ by about sqrt(sum p ** 2) s, and rises by s ** 2 / 2. Of 100 draws from four ini
 
 
 _NAP_SECONDS = 2e-4
+_STEPS_AHEAD = 4
 
 
 class DivergedError(Exception):
@@ -53,19 +57,21 @@ class TrainingLoop:
     """A candidate and the shared model, driven through all steps of a rung.
 
     Args:
-        workplace: The problem and the memory that the candidate shares.
+        workplace: The problem and the trainer's own memory.
+        shared: The memory that the candidate shares.
         rung: How long to train, and when to validate.
         link: The candidate.
     """
 
-    def __init__(self, workplace: Workplace, rung: Rung, link: CandidateLink) -> None:
+    def __init__(self, workplace: Workplace, shared: Buffers, rung: Rung, link: CandidateLink) -> None:
         self._training, self._device = workplace.training, workplace.device
-        self._model, self._scored = workplace.model, workplace.scored
-        self._parameters, self._gradients = workplace.parameters, workplace.gradients
-        self._private = workplace.private
+        self._model, self._weights, self._gradients = workplace.model, workplace.weights, workplace.gradients
+        self._shared = shared
         self._rung = rung
         self._link = link
-        self._measures = Measures(self._model) if rung.name == "smoke" else None
+        self._points: deque[Point] = deque()
+        hidden = views(self._model, shared.parameters)
+        self._measures = Measures(self._model, hidden) if rung.name == "smoke" else None
 
     def all_steps(self, progress: Progress) -> None:
         """Run the rung; `progress` is filled as it goes.
@@ -88,15 +94,18 @@ class TrainingLoop:
                 self._check_start(progress.curve[0][1])
             if hooks & Hooks.BEFORE_FORWARD:
                 self._order(Order.BEFORE_FORWARD, step)
+            self._weights.copy_(self._shared.parameters)
             self._gradients.zero_()
             losses.append(self._training.backward(self._model, step))
+            self._shared.gradients.copy_(self._gradients)
+            self._keep_pace()
             if self._measures is not None:
                 self._measures.before_step()
             self._order(Order.STEP, step)
             if self._measures is not None:
-                self._settle()
+                self._settle(step)
                 self._measures.after_step(counts=step >= steps // 2)
-        self._settle()
+        self._settle(steps)
         progress.losses = torch.stack(losses).tolist()
         if not all(map(math.isfinite, progress.losses)):
             raise DivergedError("a training loss was not a finite number")
@@ -110,9 +119,12 @@ class TrainingLoop:
         if self._measures is not None:
             later = self._rung.traced_steps
             trace = self._order(Order.TRACE, later) if later else 0.0
-            if state_bytes > self._rung.limits.memory_bytes or trace >= MOST_TRACE:
+            self._settle(steps)
+            if state_bytes > self._most_state() or trace >= MOST_TRACE:
                 raise StoppedError("the genome answered for the evaluator: a measure is beyond its limits")
-            progress.measures.update(self._measures.result(state_bytes, trace, self._parameters, self._private))
+            progress.measures.update(
+                self._measures.result(state_bytes, trace, self._shared.parameters.clone(), self._weights)
+            )
 
     def _order(self, order: Order, step: int) -> float:
         """Have an order carried out between our work so far and what follows."""
@@ -121,17 +133,36 @@ class TrainingLoop:
         self._device.take_over()
         return number
 
-    def _settle(self) -> None:
+    def _keep_pace(self) -> None:
+        """Issue work only so many steps ahead: beyond, a device's queue fills and calls wait without a deadline."""
+        self._points.append(self._device.point())
+        if len(self._points) > _STEPS_AHEAD:
+            self._reach(self._points.popleft())
+
+    def _settle(self, step: int) -> None:
         """Wait until the device has done everything, for what comes next looks at numbers.
+
+        The candidate waits first: what failed on the device shows in its process.
+        """
+        self._order(Order.SETTLE, step)
+        self._points.clear()
+        self._reach(self._device.point())
+
+    def _reach(self, point: Point) -> None:
+        """Wait for a point of our work.
 
         Raises:
             OverTimeError: The candidate's part of it does not end.
         """
-        while not self._device.done():
+        while not point.query():
             if time.monotonic() > self._link.deadline:
-                self._device.release()
                 raise OverTimeError("the trial was not done in time; the genome keeps the device busy")
             time.sleep(_NAP_SECONDS)
+
+    def _most_state(self) -> int:
+        """Bytes that a candidate's tensors can have."""
+        limits = self._rung.limits
+        return limits.memory_bytes + (0 if self._device.name == "cpu" else limits.device_bytes)
 
     def _check_start(self, loss: float) -> None:
         """Who guesses evenly loses `training.guess`: less means weights that were made from text."""
@@ -145,15 +176,15 @@ class TrainingLoop:
     def _validate(self, step: int, hooks: Hooks, progress: Progress) -> None:
         """Score a private copy of the weights, so that nothing a candidate does meanwhile counts."""
         if hooks & Hooks.EVAL_WEIGHTS:
-            before = self._parameters.clone()
+            before = self._shared.parameters.clone()
             self._order(Order.ENTER_EVAL, step)
-            self._private.copy_(self._parameters)
+            self._weights.copy_(self._shared.parameters)
             self._order(Order.LEAVE_EVAL, step)
-            self._parameters.copy_(before)
+            self._shared.parameters.copy_(before)
         else:
-            self._private.copy_(self._parameters)
-        self._settle()
-        loss = self._training.held_out(self._scored, self._rung.split)
+            self._weights.copy_(self._shared.parameters)
+        self._settle(step)
+        loss = self._training.held_out(self._model, self._rung.split)
         if not math.isfinite(loss):
             raise DivergedError(f"the loss was not a finite number at step {step}")
         progress.curve.append((step, loss))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -56,16 +56,17 @@ class Measures:
     """Collects the measures of one smoke trial in the trainer.
 
     Args:
-        model: The skeleton over shared memory; its matrices under `blocks` are the hidden ones.
+        model: A skeleton; its matrices under `blocks` are the hidden ones.
+        parameters: What the candidate changes, one tensor for each parameter of the model.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, parameters: Sequence[Tensor]) -> None:
         self._model = model
         self._parameters = sum(parameter.numel() for parameter in model.parameters())
         self._hidden = [
-            parameter.data
-            for name, parameter in model.named_parameters()
-            if name.startswith("blocks.") and parameter.ndim == 2
+            tensor
+            for (name, _), tensor in zip(model.named_parameters(), parameters, strict=True)
+            if name.startswith("blocks.") and tensor.ndim == 2
         ]
         self._before: list[Tensor] = []
         self._ranks: list[float] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evaluator.devices.found import Place
 from evaluator.tasks.base import Task
 
 
@@ -33,6 +34,12 @@ class SlotStarted:
 
 @dataclass(frozen=True)
 class Prepare:
-    """Engine to trainer, before the first request: train this task."""
+    """Engine to trainer, before the first request: train this task.
+
+    Attributes:
+        task: The task.
+        place: What the trainer's device is, and how it computes there.
+    """
 
     task: Task
+    place: Place

@@ -29,6 +29,8 @@ class Order(IntEnum):
     """`after_backward`, `set_hparams`, every `optimizer.step()`, `after_step`, gradients to None."""
     MEASURE = 6
     """Count the bytes of the tensors that are alive."""
+    SETTLE = 8
+    """Wait until the device has done everything; what failed there is raised."""
     TRACE = 7
     """Call `recipe` anew for a schedule of so many steps, and tell what `set_hparams` sets over all of it."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from evaluator.check import Rejected, check
-from evaluator.devices.found import model_of
+from evaluator.devices.found import model_of, place_of
 from evaluator.fingerprint import fingerprint
 from evaluator.process import require_linux
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
@@ -80,6 +80,7 @@ class Evaluator:
         self._deaths = 0
         self._closed = False
         self._slots: dict[Slot, _Job | None] = {}
+        self._place = place_of(devices[0])
         self._sandboxes, self._devices = tuple(sandboxes), tuple(devices)
         self._server = self._start_server()
         self._fill()
@@ -105,7 +106,7 @@ class Evaluator:
 
     def fingerprint(self, rung: Rung) -> str:
         """What determines a value on `rung` beside genome and rng_seed; see `evaluator.fingerprint`."""
-        return fingerprint(self._task, rung, self._devices[0])
+        return fingerprint(self._task, rung, self._place)
 
     def submit(self, request: TrialRequest) -> int:
         """Queue one trial; never blocks on it.
@@ -243,7 +244,7 @@ class Evaluator:
             try:
                 taken = Counter(slot.device for slot in self._slots)
                 device = min(self._devices, key=lambda name: taken[name])
-                self._slots[self._server.start_slot(self._task, device)] = None
+                self._slots[self._server.start_slot(self._task, device, self._place)] = None
             except ClosedError:
                 self._restart_server()
 

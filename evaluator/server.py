@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from evaluator.devices.found import Place
 from evaluator.messages import Prepare, SlotStarted, StartSlot
 from evaluator.scratch import Scratch
 from evaluator.tasks.base import Task
@@ -124,7 +125,7 @@ class ForkServer:
                 start_new_session=True,
             )
 
-    def start_slot(self, task: Task, device: str) -> Slot:
+    def start_slot(self, task: Task, device: str, place: Place) -> Slot:
         """Ask for a slot; it can be given work at once, even before the fork server has come up.
 
         Raises:
@@ -134,7 +135,7 @@ class ForkServer:
         slot = Slot(Channel(ours), device)
         with theirs:
             self.channel.send(StartSlot(device), [theirs.fileno()])
-        slot.channel.send(Prepare(task))
+        slot.channel.send(Prepare(task, place))
         self._starting.append(slot)
         return slot
 

@@ -14,7 +14,6 @@ from evaluator.devices.base import Device
 from evaluator.fingerprint import fingerprint
 from evaluator.messages import Prepare
 from evaluator.records import TrialRequest
-from evaluator.tasks.base import Problem
 from evaluator.trial import run_trial
 from evaluator.wire import Channel, ClosedError
 from evaluator.workplace import Workplace
@@ -32,15 +31,18 @@ def run_trainer(engine: Channel, nursery: Channel, device: Device) -> NoReturn:
         torch.set_num_threads(1)
         message, _ = engine.receive()
         assert isinstance(message, Prepare)
-        task = message.task
+        task, place = message.task, message.place
         device.start()
-        problem: Problem | None = None
+        workplace: Workplace | None = None
         while True:
             request, _ = engine.receive()
             assert isinstance(request, TrialRequest)
-            if problem != (problem := task.problem(request.rung)):
-                workplace = Workplace(problem, device)
-            identity = fingerprint(task, request.rung, device.name)
+            problem = task.problem(request.rung)
+            if workplace is not None and workplace.problem != problem:
+                workplace.close()
+                workplace = None
+            workplace = workplace or Workplace(problem, device)
+            identity = fingerprint(task, request.rung, place)
             engine.send(run_trial(workplace, nursery, request, identity))
     except ClosedError:
         os._exit(0)

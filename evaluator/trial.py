@@ -51,9 +51,9 @@ def run_trial(workplace: Workplace, nursery: Channel, request: TrialRequest, fin
         workplace.device.name,
     )
     progress = Progress()
-    with workplace.memory() as memory, CandidateLink(nursery, spec, memory) as link:
+    with workplace.memory() as (memory, shared), CandidateLink(nursery, spec, memory) as link:
         try:
-            TrainingLoop(workplace, rung, link).all_steps(progress)
+            TrainingLoop(workplace, shared, rung, link).all_steps(progress)
             outcome, reason = Outcome.FINISHED, ""
         except DivergedError as error:
             outcome, reason = Outcome.DIVERGED, str(error)
@@ -121,8 +121,10 @@ def explain(ended: Ended, limits: Limits, output: str) -> tuple[Outcome, str]:
     if ended.exit_code == ExitCode.REJECTED:
         return Outcome.REJECTED, last
     if ended.exit_code == ExitCode.OUT_OF_MEMORY:
+        on_card = "CUDA" in last
+        most = limits.device_bytes if on_card else limits.memory_bytes
         return Outcome.OUT_OF_MEMORY, (
-            f"the genome asked for more memory than its limit of {limits.memory_bytes >> 20} MiB: {last}"
+            f"the genome asked for more memory{' of the card' * on_card} than its limit of {most >> 20} MiB: {last}"
         )
     if ended.exit_code == ExitCode.RAISED:
         return Outcome.CRASHED, last

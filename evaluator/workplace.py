@@ -1,7 +1,8 @@
-"""A trainer's workplace: one problem on one device, with the models and the memory, kept warm across candidates."""
+"""A trainer's workplace: one problem on one device, with the model and its memory, kept warm across candidates."""
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +10,15 @@ from contextlib import contextmanager
 import torch
 
 from evaluator.devices.base import Device
-from evaluator.layout import bind, flat_bytes, views
+from evaluator.layout import Buffers, bind, flat_bytes, views
 from evaluator.tasks.base import Problem
 
 
 class Workplace:
     """Everything of a trial but the candidate.
+
+    The model lies in memory that no candidate can reach: weights are copied in before each pass, gradients out after
+    it. So what a candidate does to the shared memory meanwhile changes nothing, and the model stays where it is.
 
     Args:
         problem: What to train.
@@ -22,44 +26,42 @@ class Workplace:
 
     Attributes:
         training: The problem's losses and scores.
-        model: A skeleton over the memory that the candidate shares.
-        scored: A skeleton over `private`, which no candidate can reach.
-        flat_bytes: Size of one flat buffer.
-        parameters: The shared parameters, flat; only inside `memory`.
-        gradients: Their gradients, laid out alike; only inside `memory`.
-        private: As large as `parameters`.
+        model: A skeleton over `weights`, with gradients over `gradients`.
+        weights: All parameters, flat.
+        gradients: Their gradients, laid out alike.
     """
 
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem, self.device = problem, device
         self.training = problem.training(device.torch_device())
-        self.model, self.scored = problem.shape().build(), problem.shape().build()
-        self.flat_bytes = flat_bytes(self.model)
-        self.private = torch.empty(self.flat_bytes, dtype=torch.uint8, device=device.torch_device())
-        bind(self.scored, self.private)
-        self.parameters = self.gradients = torch.empty(0)
-        self._kept: int | None = None
-
-    @contextmanager
-    def memory(self) -> Iterator[int]:
-        """Memory for one candidate; yields the file descriptor by which it maps it."""
-        if self._kept is not None:
-            self.parameters.zero_()
-            self.gradients.zero_()
-            self.device.forget_marks()
-            yield self._kept
-            return
-        fd = self.device.create(self.flat_bytes)
-        buffers = self.device.map(fd, self.flat_bytes)
-        self.parameters, self.gradients = buffers.parameters, buffers.gradients
-        bind(self.model, self.parameters)
+        self.model = problem.shape().build()
+        self._size = flat_bytes(self.model)
+        self.weights = torch.zeros(self._size, dtype=torch.uint8, device=device.torch_device())
+        self.gradients = torch.zeros_like(self.weights)
+        bind(self.model, self.weights)
         for parameter, gradient in zip(self.model.parameters(), views(self.model, self.gradients), strict=True):
             parameter.grad = gradient
-        if self.device.keeps_memory:
-            self._kept = fd
-            yield fd
-            return
+        self.training.rehearse(self.model)
+
+    @contextmanager
+    def memory(self) -> Iterator[tuple[int, Buffers]]:
+        """Memory for one candidate; yields a descriptor by which it maps it, and the memory as mapped here.
+
+        The candidate must be gone when this is left.
+        """
+        fd = self.device.create(self._size)
         try:
-            yield fd
+            shared = self.device.map(fd, self._size)
+            try:
+                yield fd, shared
+            finally:
+                self.device.release()
+                self.device.unmap(shared)
         finally:
             os.close(fd)
+
+    def close(self) -> None:
+        """Let go of everything on the device; the workplace cannot be used any more."""
+        del self.training, self.model, self.weights, self.gradients
+        gc.collect()  # recorded work refers to what it works on
+        self.device.clear()

@@ -90,7 +90,7 @@ def _gpu() -> Check:
     """Cards, whether torch can use them, and what would make them quicker."""
     if not gpus():
         return Check("GPU", "none", "ok", "not needed: only the task nanogpt is trained on one")
-    found = ", ".join(f"{number}: {name}" for number, name in enumerate(gpus()))
+    found = ", ".join(f"{number}: {card.model} ({card.memory_bytes >> 30} GiB)" for number, card in enumerate(gpus()))
     try:
         answer = _ask("-c", "import torch; print(torch.cuda.device_count())")
     except subprocess.SubprocessError as error:

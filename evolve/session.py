@@ -19,7 +19,7 @@ from evolve.questions import Price
 from evolve.recorded import Order, Recorded
 from evolve.run import Run, RunError
 from evolve.situation import Situations
-from evolve.slots import Slots
+from evolve.slots import SEARCH_RUNGS, Slots
 from evolve.state import State
 from evolve.variation import VariationWorker
 from evolve.views.live import ProgressView
@@ -27,8 +27,6 @@ from population.store import Store
 
 if TYPE_CHECKING:
     from evolve.llm import LanguageModels
-
-SEARCH_RUNGS = ("smoke", "proxy", "confirm")
 
 
 def create(run: Run, config: Config, seeds: tuple[NamedGenome, ...], budget: Budget, slots: Slots) -> None:

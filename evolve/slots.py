@@ -12,6 +12,7 @@ from evaluator.tasks.base import Task
 
 CORES_PER_TRIAL = 2
 """A trial on a card keeps two processes waiting on it: trainer and candidate."""
+SEARCH_RUNGS = ("smoke", "proxy", "confirm")
 TRIALS_PER_GPU, TRIALS_PER_SHARED_GPU = 2, 6
 """Trials at once on a card that processes use by turns, and on one that they share (benchmarks/results/cards.md)."""
 
@@ -81,11 +82,13 @@ def slots_for(
     chosen = tuple(dict.fromkeys(wanted if wanted is not None else range(len(gpus()))))
     strange = [index for index in chosen if not 0 <= index < len(gpus())]
     if strange:
-        there = ", ".join(f"{index}: {name}" for index, name in enumerate(gpus()))
+        there = ", ".join(f"{index}: {card.model}" for index, card in enumerate(gpus()))
         raise SlotsError(f"--gpus: there is no card {strange[0]}; there are {there}")
-    if len({gpus()[index] for index in chosen}) > 1:
-        names = ", ".join(f"{index}: {gpus()[index]}" for index in chosen)
+    if len({gpus()[index].model for index in chosen}) > 1:
+        names = ", ".join(f"{index}: {gpus()[index].model}" for index in chosen)
         raise SlotsError(f"--gpus: values of different models cannot be compared, choose cards of one ({names})")
+    need = max(task.problem(task.rung(name)).card_bytes for name in SEARCH_RUNGS)
+    room = min(gpus()[index].memory_bytes for index in chosen) // need
     most = TRIALS_PER_SHARED_GPU if shares() else TRIALS_PER_GPU
-    each = trials_per_gpu or max(1, min(most, cores // (CORES_PER_TRIAL * len(chosen))))
+    each = trials_per_gpu or max(1, min(most, room, cores // (CORES_PER_TRIAL * len(chosen))))
     return Slots(each * len(chosen), tuple(f"cuda:{index}" for index in chosen), sandboxes)

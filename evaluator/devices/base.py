@@ -10,17 +10,22 @@ if TYPE_CHECKING:
     from evaluator.layout import Buffers
 
 
+class Point(Protocol):
+    """A point in a process's work on a device."""
+
+    def query(self) -> bool:
+        """Whether it has been reached; never waits."""
+        ...
+
+
 class Device(Protocol):
     """A place to train.
 
     Attributes:
         name: "cpu" or "cuda:0".
-        keeps_memory: Whether one piece of shared memory serves candidate after candidate, because compiled work of the
-            trainer refers to it; otherwise each gets its own.
     """
 
     name: str
-    keeps_memory: bool
 
     def torch_device(self) -> torch.device:
         """As torch knows it."""
@@ -46,8 +51,12 @@ class Device(Protocol):
         """Map such memory into this process, for as long as the buffers live."""
         ...
 
-    def forget_marks(self) -> None:
-        """Begin with another process: no marks have been made. Only where memory is kept."""
+    def unmap(self, buffers: Buffers) -> None:
+        """Give up such memory; nothing may use the buffers any more."""
+        ...
+
+    def clear(self) -> None:
+        """Give back what torch keeps of the device's memory for later."""
         ...
 
     def hand_over(self) -> None:
@@ -58,10 +67,18 @@ class Device(Protocol):
         """Have this process's further work follow the other's next mark. Calls on both sides alternate."""
         ...
 
-    def done(self) -> bool:
-        """Whether all work of this process is done; never waits."""
+    def point(self) -> Point:
+        """A point in this process's work: all up to here."""
+        ...
+
+    def finish(self) -> None:
+        """Wait until all work of this process is done.
+
+        Raises:
+            RuntimeError: Some of it failed.
+        """
         ...
 
     def release(self) -> None:
-        """Let go of work that follows a mark which will never be made."""
+        """Let go of work that follows a mark which will never be made: the other process is gone."""
         ...

@@ -11,11 +11,18 @@ import torch
 from evaluator.layout import Buffers
 
 
+class Reached:
+    """A point that has been reached."""
+
+    def query(self) -> bool:
+        """It has."""
+        return True
+
+
 class CPU:
     """One core of the processor."""
 
     name = "cpu"
-    keeps_memory = False
 
     def torch_device(self) -> torch.device:
         """As torch knows it."""
@@ -45,8 +52,11 @@ class CPU:
             torch.frombuffer(memory, dtype=torch.uint8, count=size, offset=size),
         )
 
-    def forget_marks(self) -> None:
-        """There are none."""
+    def unmap(self, buffers: Buffers) -> None:
+        """It goes with the buffers."""
+
+    def clear(self) -> None:
+        """Nothing is kept."""
 
     def hand_over(self) -> None:
         """Work is done when a call returns."""
@@ -54,9 +64,12 @@ class CPU:
     def take_over(self) -> None:
         """Work is done when a call returns."""
 
-    def done(self) -> bool:
-        """It is."""
-        return True
+    def point(self) -> Reached:
+        """Where we are."""
+        return Reached()
+
+    def finish(self) -> None:
+        """It is done."""
 
     def release(self) -> None:
         """Nothing waits."""

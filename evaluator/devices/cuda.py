@@ -58,8 +58,6 @@ class Cuda:
         index: Its number among those that programs may use.
     """
 
-    keeps_memory = True
-
     def __init__(self, index: int) -> None:
         self.name = f"cuda:{index}"
         self._index = index
@@ -83,8 +81,12 @@ class Cuda:
             torch.linalg.eigh(matrix @ matrix)
             torch.linalg.qr(matrix)
             torch.fft.fft(matrix)  # loads a compiler's library from outside the installed packages
-        except RuntimeError as error:
-            raise CudaError(str(error).splitlines()[0]) from error
+        except (
+            RuntimeError,
+            AssertionError,
+            AttributeError,
+        ) as error:  # a torch without CUDA has its own ways to say so
+            raise CudaError(f"torch cannot use {self.name}: {str(error).splitlines()[0]}") from error
         torch.cuda.synchronize(self._index)
 
     def limit_memory(self, nbytes: int) -> None:
@@ -104,7 +106,7 @@ class Cuda:
         return fd.value
 
     def map(self, fd: int, size: int) -> Buffers:
-        """Map such memory, all zeros; it stays mapped as long as the process lives."""
+        """Map such memory, and begin to count marks; its creator fills it with zeros."""
         whole = ctypes.c_size_t(self._whole(size))
         handle, address = ctypes.c_uint64(), ctypes.c_uint64()
         _call("cuMemImportFromShareableHandle", ctypes.byref(handle), ctypes.c_void_p(fd), _FILE_DESCRIPTOR)
@@ -113,17 +115,24 @@ class Cuda:
         access = _Access(_Location(_ON_DEVICE, self._index), _READ_WRITE)
         _call("cuMemSetAccess", address, whole, ctypes.byref(access), ctypes.c_size_t(1))
         _call("cuMemRelease", handle)
-        parameters, gradients = (self._tensor(address.value + offset, size) for offset in (0, size))
-        self._marks = address.value + 2 * size
+        self._marks, self._own, self._other = address.value + 2 * size, 0, 0
         if self._creator:
-            self.forget_marks()
+            self._tensor(address.value, whole.value).zero_()
+            torch.cuda.synchronize(self._index)
+        parameters, gradients = (self._tensor(address.value + offset, size) for offset in (0, size))
         return Buffers(parameters, gradients)
 
-    def forget_marks(self) -> None:
-        """Begin to count anew, with another process; only while no other has the memory."""
-        self._tensor(self._marks, _MARKS_BYTES).zero_()
-        self._own = self._other = 0
+    def unmap(self, buffers: Buffers) -> None:
+        """Give up such memory, once no work of this process can touch it."""
         torch.cuda.synchronize(self._index)
+        address = ctypes.c_uint64(buffers.parameters.data_ptr())
+        whole = ctypes.c_size_t(self._whole(buffers.parameters.numel()))
+        _call("cuMemUnmap", address, whole)
+        _call("cuMemAddressFree", address, whole)
+
+    def clear(self) -> None:
+        """Give back what torch keeps of the card's memory for later."""
+        torch.cuda.empty_cache()
 
     def hand_over(self) -> None:
         """Count one more mark, once the card has done all work so far."""
@@ -136,17 +145,20 @@ class Cuda:
         address, value = ctypes.c_uint64(self._place(own=False)), ctypes.c_uint32(self._other)
         _call("cuStreamWaitValue32_v2", self._stream(), address, value, ctypes.c_uint(_AT_LEAST))
 
-    def done(self) -> bool:
-        """Whether the card has done all work of this process."""
+    def point(self) -> torch.cuda.Event:
+        """All work up to here."""
         event = torch.cuda.Event()
-        event.record()
-        return bool(event.query())
+        event.record(torch.cuda.current_stream(self._index))
+        return event
+
+    def finish(self) -> None:
+        """Wait until the card has done all work of this process."""
+        torch.cuda.synchronize(self._index)
 
     def release(self) -> None:
-        """Make the other's mark in its stead."""
+        """Make the other's marks in its stead: it is gone, and what waits for it may go on."""
         aside = torch.cuda.Stream(self._index)
         self._write(ctypes.c_void_p(aside.cuda_stream), self._place(own=False), self._other)
-        torch.cuda.synchronize(self._index)
 
     def _place(self, own: bool) -> int:
         """Address of a count: the creator's is the first."""

@@ -6,36 +6,75 @@ import os
 import platform
 import shutil
 import subprocess
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 
 _SECONDS = 20.0
 
 
-@cache
-def gpus() -> tuple[str, ...]:
-    """Models of the NVIDIA cards that programs may use, in the order of their numbers; none where there is no driver.
+@dataclass(frozen=True)
+class Card:
+    """One NVIDIA card.
 
-    `CUDA_VISIBLE_DEVICES` chooses and orders, as it does for every CUDA program.
+    Attributes:
+        model: Its model.
+        memory_bytes: Its memory.
+    """
+
+    model: str
+    memory_bytes: int
+
+
+@cache
+def gpus() -> tuple[Card, ...]:
+    """The NVIDIA cards that programs may use, in the order of their numbers; none where there is no driver.
+
+    Their numbers are those of `nvidia-smi`, of which `CUDA_VISIBLE_DEVICES` chooses some, by numbers or by UUIDs.
     """
     if shutil.which("nvidia-smi") is None:
         return ()
-    command = ["nvidia-smi", "--query-gpu=index,uuid,name", "--format=csv,noheader"]
+    command = ["nvidia-smi", "--query-gpu=index,uuid,memory.total,name", "--format=csv,noheader,nounits"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True).stdout
     except (subprocess.SubprocessError, OSError):
         return ()
-    cards = [tuple(part.strip() for part in line.split(",", 2)) for line in answer.splitlines() if line.strip()]
+    rows = [[part.strip() for part in line.split(",", 3)] for line in answer.splitlines()]
+    cards = [(row[0], row[1], Card(row[3], int(row[2]) << 20)) for row in rows if len(row) == 4 and row[2].isdecimal()]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
-        return tuple(name for _, _, name in cards)
-    by_id = {key: name for index, uuid, name in cards for key in (index, uuid)}
+        return tuple(card for _, _, card in cards)
     found = []
-    for wanted in visible.split(","):
-        if wanted.strip() not in by_id:
+    for wanted in (each.strip() for each in visible.split(",")):
+        named = [card for index, uuid, card in cards if wanted and (wanted == index or uuid.startswith(wanted))]
+        if len(named) != 1:
             break  # CUDA, too, stops at the first that is not there
-        found.append(by_id[wanted.strip()])
+        found.append(named[0])
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a value depends on beside the task and the genome.
+
+    Attributes:
+        model: What the device is, such as "cpu x86_64" or "cuda NVIDIA H200".
+        numerics: How the trainer computes on it.
+    """
+
+    model: str
+    numerics: str
+
+
+def place_of(device: str) -> Place:
+    """The place that a device is.
+
+    Raises:
+        ValueError: There is no such card here.
+    """
+    if device == "cpu":
+        return Place(model_of(device), "eager fp32, one thread")
+    return Place(model_of(device), "compiled, graphs" if compiles() else "eager, graphs")
 
 
 def model_of(device: str) -> str:
@@ -49,7 +88,7 @@ def model_of(device: str) -> str:
         return f"cpu {platform.machine()}"
     if int(index) >= len(gpus()):
         raise ValueError(f"there is no {device}: this machine has {len(gpus())} NVIDIA cards that programs may use")
-    return f"cuda {gpus()[int(index)]}"
+    return f"cuda {gpus()[int(index)].model}"
 
 
 def shares() -> bool:

@@ -58,7 +58,7 @@ class Sandbox:
                 layer.enter(limits, folder)
             except OSError as error:
                 reason = f"the sandbox layer {layer.name!r} could not be entered: {error.strerror or error}"
-                raise OSError(error.errno, reason) from error
+                raise (OSError(error.errno, reason) if error.errno else OSError(reason)) from error
 
 
 def sandboxes(device: str) -> tuple[Sandbox, ...]:

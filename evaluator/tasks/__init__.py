@@ -15,9 +15,9 @@ def _charlm(data: Path | None) -> Task:
 
 
 def _nanogpt(data: Path | None) -> Task:
-    from evaluator.tasks.nanogpt import NanoGPT
+    from evaluator.tasks.nanogpt import DEFAULT_DATA, NanoGPT
 
-    return NanoGPT(data)
+    return NanoGPT(data or DEFAULT_DATA.expanduser())  # here: a trainer has another home
 
 
 def _nanogpt_tiny(data: Path | None) -> Task:

@@ -39,6 +39,10 @@ class Training(Protocol):
         """
         ...
 
+    def rehearse(self, model: nn.Module) -> None:
+        """Do once whatever only has to be done once for a model, such as compiling; its weights do not matter."""
+        ...
+
     def held_out(self, model: nn.Module, split: str) -> float:
         """Mean loss in nats per token on "validation" or "test"; may be infinite or not a number."""
         ...
@@ -50,6 +54,11 @@ class Problem(Protocol):
     @property
     def tokens_per_step(self) -> int:
         """Tokens in one optimizer step's batch: gradients are sums over them."""
+        ...
+
+    @property
+    def card_bytes(self) -> int:
+        """Memory of a card that a trial may take, trainer and candidate together; an estimate."""
         ...
 
     def describe(self) -> Mapping[str, object]:

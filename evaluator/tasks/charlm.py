@@ -64,6 +64,11 @@ class CharLM:
         return self.batch * self.context
 
     @property
+    def card_bytes(self) -> int:
+        """None: it is trained on the processor."""
+        return 0
+
+    @property
     def brief(self) -> str:
         """The problem in a few sentences."""
         blocks = f"{self.depth} pre-norm block{'s' if self.depth != 1 else ''}"

@@ -51,6 +51,9 @@ class CharLMTraining:
         loss.backward()
         return loss.detach()
 
+    def rehearse(self, model: nn.Module) -> None:
+        """There is nothing to prepare."""
+
     def loss(self, model: nn.Module, step: int) -> Tensor:
         """Loss of the batch of `step`, summed over its tokens."""
         tokens, targets = self.batch(step)

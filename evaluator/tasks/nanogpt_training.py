@@ -61,6 +61,12 @@ class NanoGPTTraining:
         losses = [run().clone() for _ in self._microbatches(tokens)]
         return torch.stack(losses).sum()
 
+    def rehearse(self, model: nn.Module) -> None:
+        """On a card: compile and record."""
+        if self._device.type != "cpu":
+            self.backward(model, 0)
+            self.held_out(model, "validation")
+
     def held_out(self, model: nn.Module, split: str) -> float:
         """Mean loss in nats per token on "validation" or "test"."""
         tokens = self._held_out[split]
@@ -104,7 +110,14 @@ class NanoGPTTraining:
 
 def _on(device: torch.device, tokens: NDArray[np.uint16]) -> Tensor:
     """Tokens on a device: int16, since torch can do little with uint16."""
-    return torch.from_numpy(tokens.view(np.int16).copy()).to(device)
+    narrow = torch.from_numpy(tokens.view(np.int16).copy())
+    if device.type == "cpu":
+        return narrow
+    aside = torch.cuda.Stream(device)  # the other one may be held up by a candidate
+    with torch.cuda.stream(aside):
+        there = narrow.to(device)
+    aside.synchronize()
+    return there
 
 
 def _compiled(loss: Loss) -> Loss:

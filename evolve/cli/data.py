@@ -27,7 +27,7 @@ def command() -> None:
     type=click.IntRange(1, 103),
     default=18,
     show_default=True,
-    help="How many to train on, of 100 million tokens and 200 MB each. The full rung reads 17, the smaller ones 3.",
+    help="How many to train on, of 100 million tokens and 200 MB each. The full rung reads all 18, the proxy 2.",
 )
 @clear_errors
 def fetch(folder: Path | None, shards: int) -> None:

@@ -48,8 +48,10 @@ def command(
             cards = int(store.run.get("cards", 0))
         task = load_task(config.task, Path(config.text) if config.text else None)
         places = slots.of(task)
-        if places.cards != cards and budget_gpu_hours is not None:
-            raise click.UsageError(f"--budget-gpu-hours: the run was begun on {cards} cards, go on with as many")
+        if places.cards != cards and (budget_gpu_hours or budget.gpu_hours):
+            raise click.UsageError(
+                f"the budget in GPU-hours counts the {cards} cards of the beginning: use as many again"
+            )
         budget = budget.on(places.cards)
         outcomes = searched(summary)
         spent = Spent(summary.elapsed, summary.births, outcomes.total() - outcomes["lost"])

@@ -218,6 +218,8 @@ def _repeat(context: click.Context, recorded: Path, folder: Path | None, slots: 
         config = Config.from_dict(record.run)
         if "jobs" not in record.run:
             raise click.UsageError(f"{source.folder} was made by a version that did not record enough to repeat it")
+        if record.run.get("cards"):
+            raise click.UsageError("trials on a card do not repeat bitwise, so that a run on cards cannot be repeated")
         budget, jobs = Budget(**record.run["budget"]), int(record.run["jobs"])
     problem = load_task(config.task, Path(config.text) if config.text else None)
     places = replace(slots.of(problem), jobs=jobs)

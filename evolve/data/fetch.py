@@ -11,7 +11,6 @@ from evaluator.tasks.shards import FINEWEB_VOCABULARY, ShardError, read_shard, w
 
 REPOSITORY = "kjj0/fineweb10B-gpt2"
 """FineWeb in GPT-2's tokens: the shards that the benchmark names."""
-MOST_SHARDS = 103
 _HELD_OUT = "fineweb_val_000000.bin"
 _BLOCK = 1 << 22
 
@@ -37,14 +36,18 @@ class HuggingFace:
         Raises:
             ShardError: The hub cannot be reached, or has no such files.
         """
+        import httpx
         from huggingface_hub import HfApi
         from huggingface_hub.errors import HfHubHTTPError
         from huggingface_hub.hf_api import RepoFile
 
         try:
             found = HfApi().get_paths_info(REPOSITORY, list(names), repo_type="dataset")
-        except (HfHubHTTPError, OSError) as error:
-            raise ShardError(f"the Hugging Face Hub could not be asked for {REPOSITORY}: {error}") from error
+        except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+            raise ShardError(
+                f"the Hugging Face Hub could not be asked for {REPOSITORY} ({error}); for a machine without a network, "
+                "copy the folder from one that has fetched it"
+            ) from error
         sums = {each.path: each.lfs.sha256 for each in found if isinstance(each, RepoFile) and each.lfs is not None}
         missing = [name for name in names if name not in sums]
         if missing:
@@ -57,12 +60,13 @@ class HuggingFace:
         Raises:
             ShardError: It broke off; called again, it goes on from there.
         """
+        import httpx
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import HfHubHTTPError
 
         try:
             hf_hub_download(REPOSITORY, name, repo_type="dataset", local_dir=folder)
-        except (HfHubHTTPError, OSError) as error:
+        except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
             raise ShardError(
                 f"the download of {name} broke off ({error}); the same command goes on from there"
             ) from error

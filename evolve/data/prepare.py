@@ -1,7 +1,7 @@
 """Any text to token shards in the public benchmark's form.
 
 Each file is a document; a document begins with the token that parts them, as in the benchmark. Of twenty documents one
-is held out; the others are put in a random order that is always the same.
+is held out; the others are put in a random order that is always the same. A few files are joined and cut instead.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def prepare(
         )
     train, held_out = _split(documents)
     folder.mkdir(parents=True, exist_ok=True)
+    write_note(folder, size, text=str(path))  # shards without it would be taken for the benchmark's
     counts = {}
     for name, part in (("val", held_out), ("train", train)):
         counts[name] = _write(folder, name, part, tokenizer, tell)

@@ -12,7 +12,7 @@ from evaluator.devices.cuda import Cuda
 from evaluator.fingerprint import fingerprint
 from evaluator.tasks.charlm import CharLM
 
-CARDS = "0, GPU-aa, NVIDIA H200\n1, GPU-bb, NVIDIA H100 80GB HBM3\n2, GPU-cc, NVIDIA H200\n"
+CARDS = "0, GPU-aa, 143771, NVIDIA H200\n1, GPU-bb, 81559, NVIDIA H100 80GB HBM3\n2, GPU-cc, 143771, NVIDIA H200\n"
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_processor_shares_memory_by_a_descriptor() -> None:
     ours.gradients[5] = 7
     assert theirs.gradients[5] == 7
     assert not theirs.parameters.any()
-    assert device.done()
+    assert device.point().query()
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda", "cuda:x", "cuda:-1", "cpu:0", ""])
@@ -43,7 +43,8 @@ def test_other_names_are_no_devices(name: str) -> None:
 
 
 def test_cards_are_told_in_the_order_of_their_numbers(cards) -> None:
-    assert found.gpus() == ("NVIDIA H200", "NVIDIA H100 80GB HBM3", "NVIDIA H200")
+    assert [card.model for card in found.gpus()] == ["NVIDIA H200", "NVIDIA H100 80GB HBM3", "NVIDIA H200"]
+    assert found.gpus()[1].memory_bytes == 81559 << 20
     assert found.model_of("cuda:1") == "cuda NVIDIA H100 80GB HBM3"
     with pytest.raises(ValueError, match="no cuda:3: this machine has 3"):
         found.model_of("cuda:3")
@@ -54,13 +55,20 @@ def test_cards_are_told_in_the_order_of_their_numbers(cards) -> None:
     [
         ("2,1", ("NVIDIA H200", "NVIDIA H100 80GB HBM3")),
         ("GPU-bb", ("NVIDIA H100 80GB HBM3",)),
+        ("GPU-a,GPU-c", ("NVIDIA H200", "NVIDIA H200")),
+        ("GPU-", ()),
         ("", ()),
         ("0,7,1", ("NVIDIA H200",)),
     ],
 )
 def test_visible_devices_choose_and_order(cards, visible: str, expected: tuple[str, ...]) -> None:
     cards.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert found.gpus() == expected
+    assert tuple(card.model for card in found.gpus()) == expected
+
+
+def test_words_instead_of_cards_are_no_cards(cards) -> None:
+    cards.setattr(found.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout="No devices were found\n"))
+    assert found.gpus() == ()
 
 
 def test_no_driver_is_no_cards(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +80,7 @@ def test_no_driver_is_no_cards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_values_from_different_devices_are_not_comparable(cards) -> None:
     task, rung = CharLM(), CharLM().rung("proxy")
-    prints = [fingerprint(task, rung, device) for device in ("cpu", "cuda:0", "cuda:1", "cuda:2")]
+    prints = [fingerprint(task, rung, found.place_of(device)) for device in ("cpu", "cuda:0", "cuda:1", "cuda:2")]
     assert prints[1] == prints[3]
     assert len(set(prints)) == 3
 
@@ -125,17 +133,11 @@ def test_work_that_comes_too_early_waits(both) -> None:
     assert driver.unmet == [(4096, 1), (4100, 1)]
 
 
-def test_the_next_candidate_begins_at_nought(both) -> None:
-    driver, trainer, candidate = both
-    candidate.hand_over()
+def test_what_waits_for_a_candidate_that_is_gone_is_let_go(both, monkeypatch) -> None:
+    driver, trainer, _ = both
+    monkeypatch.setattr(torch.cuda, "Stream", lambda index: SimpleNamespace(cuda_stream=0))
     trainer.take_over()
-    trainer.hand_over()
-    trainer.forget_marks()
-    driver.memory.clear()
-    second = Cuda(0)
-    second._marks = 4096
     trainer.take_over()
-    assert driver.unmet == [(4100, 1)]
-    trainer.hand_over()
-    second.take_over()
-    assert driver.unmet == [(4100, 1)]
+    assert driver.memory.get(4100, 0) < 2
+    trainer.release()
+    assert driver.memory[4100] == 2

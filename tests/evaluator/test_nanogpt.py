@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from evaluator.pool import Evaluator
 from evaluator.records import Outcome, TrialRequest
+from evaluator.tasks import get_task
 from evaluator.tasks.gpt import GPTShape
 from evaluator.tasks.nanogpt import BENCHMARK_HELD_OUT, CONFIRM, FULL, PROXY, TINY, NanoGPT, NanoGPTProblem
 from evaluator.tasks.nanogpt_forward import summed_loss, turns
@@ -179,3 +180,17 @@ def test_a_seed_program_learns_on_the_tiny_one_through_the_evaluator() -> None:
     smoke, proxy = (trial.value for trial in trials)
     assert proxy < smoke - 0.3
     assert trials[0].curve[0][1] == pytest.approx(np.log(256), abs=0.3)
+
+
+def test_the_default_folder_is_settled_where_the_user_is_at_home(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    task = get_task("nanogpt")
+    monkeypatch.setenv("HOME", "/elsewhere")
+    assert task.data == tmp_path / ".cache" / "evolve" / "fineweb10B"
+
+
+def test_what_a_trial_takes_of_a_card_is_no_less_than_was_measured() -> None:
+    measured = ((PROXY, 16384, 5.2), (FULL, 50304, 40.0))
+    for size, vocabulary, gigabytes in measured:
+        estimate = NanoGPTProblem(size, vocabulary, None).card_bytes / 1e9
+        assert gigabytes < estimate < 1.6 * gigabytes

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from evaluator.devices.found import Card
 from evolve import doctor
 
 
@@ -18,7 +19,7 @@ def machine(monkeypatch: pytest.MonkeyPatch):
                 raise subprocess.TimeoutExpired("python", 60)
             return answer
 
-        monkeypatch.setattr(doctor, "gpus", lambda: cards)
+        monkeypatch.setattr(doctor, "gpus", lambda: tuple(Card(card, 141 << 30) for card in cards))
         monkeypatch.setattr(doctor, "compiles", lambda: compiles)
         monkeypatch.setattr(doctor, "shares", lambda: shares)
         monkeypatch.setattr(doctor, "_ask", ask)

@@ -1,21 +1,33 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from evaluator.devices.found import Card
 from evaluator.tasks import get_task
+from evaluator.tasks.nanogpt import NanoGPT
+from evaluator.tasks.shards import write_note, write_shard
 from evolve import slots
 from evolve.slots import SlotsError, slots_for
 
 CHARLM, TINY = get_task("charlm"), get_task("nanogpt-tiny")
-NANOGPT = get_task("nanogpt")
+
+
+@pytest.fixture(scope="module")
+def nanogpt(tmp_path_factory: pytest.TempPathFactory) -> NanoGPT:
+    folder = tmp_path_factory.mktemp("shards")
+    for name in ("x_train_000000.bin", "x_val_000000.bin"):
+        write_shard(folder / name, np.zeros(10, dtype=np.uint16))
+    write_note(folder, 16384)
+    return NanoGPT(folder)
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch):
     """A machine with 16 cores and the cards given."""
 
-    def make(*cards: str, mps: bool = False) -> None:
-        monkeypatch.setattr(slots, "gpus", lambda: cards)
+    def make(*cards: str, mps: bool = False, gigabytes: int = 141) -> None:
+        monkeypatch.setattr(slots, "gpus", lambda: tuple(Card(card, gigabytes << 30) for card in cards))
         monkeypatch.setattr(slots, "shares", lambda: mps)
         monkeypatch.setattr(slots.os, "sched_getaffinity", lambda pid: set(range(16)))
 
@@ -29,19 +41,26 @@ def test_a_task_for_processors_takes_one_core_a_trial(machine) -> None:
     assert slots_for(TINY, None, None, None, weak=False).devices == ("cpu",)
 
 
-def test_a_task_for_cards_takes_all_of_them(machine) -> None:
+def test_a_task_for_cards_takes_all_of_them(machine, nanogpt) -> None:
     machine("NVIDIA H200", "NVIDIA H200")
-    found = slots_for(NANOGPT, None, None, None, weak=False)
+    found = slots_for(nanogpt, None, None, None, weak=False)
     assert found.devices == ("cuda:0", "cuda:1")
     assert found.cards == 2
     assert found.jobs == 4
 
 
-def test_more_trials_a_card_where_processes_share_it(machine) -> None:
+def test_more_trials_a_card_where_processes_share_it(machine, nanogpt) -> None:
     machine("NVIDIA H200", mps=True)
-    assert slots_for(NANOGPT, None, None, None, weak=False).jobs == 6
+    assert slots_for(nanogpt, None, None, None, weak=False).jobs == 6
     machine("NVIDIA H200", "NVIDIA H200", mps=True)
-    assert slots_for(NANOGPT, None, None, None, weak=False).jobs == 8  # two cores each
+    assert slots_for(nanogpt, None, None, None, weak=False).jobs == 8  # two cores each
+
+
+def test_no_more_trials_than_fit_a_card(machine, nanogpt) -> None:
+    machine("small", mps=True, gigabytes=24)
+    assert slots_for(nanogpt, None, None, None, weak=False).jobs == 2
+    machine("tiny", mps=True, gigabytes=8)
+    assert slots_for(nanogpt, None, None, None, weak=False).jobs == 1
 
 
 def test_cards_and_trials_may_be_chosen(machine) -> None:
@@ -53,17 +72,18 @@ def test_cards_and_trials_may_be_chosen(machine) -> None:
 @pytest.mark.parametrize(
     ("task", "cards", "asked", "message"),
     [
-        (NANOGPT, (), (None, None, None), "nanogpt-tiny"),
+        ("nanogpt", (), (None, None, None), "nanogpt-tiny"),
         (TINY, (), (None, (0,), None), "--gpus: nvidia-smi shows none"),
         (CHARLM, ("A",), (None, (0,), None), "trained on the processor"),
         (CHARLM, ("A",), (None, None, 2), "goes with --gpus"),
-        (NANOGPT, ("A",), (4, None, None), "--trials-per-gpu"),
-        (NANOGPT, ("A",), (None, (1,), None), "no card 1; there are 0: A"),
-        (NANOGPT, ("A", "B"), (None, None, None), "cannot be compared"),
+        ("nanogpt", ("A",), (4, None, None), "--trials-per-gpu"),
+        ("nanogpt", ("A",), (None, (1,), None), "no card 1; there are 0: A"),
+        ("nanogpt", ("A", "B"), (None, None, None), "cannot be compared"),
     ],
 )
-def test_what_cannot_be_is_said(machine, task, cards, asked, message: str) -> None:
+def test_what_cannot_be_is_said(machine, nanogpt, task, cards, asked, message: str) -> None:
     machine(*cards)
+    task = nanogpt if task == "nanogpt" else task
     with pytest.raises(SlotsError, match=message):
         slots_for(task, *asked, weak=False)
 

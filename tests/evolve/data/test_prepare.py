@@ -205,6 +205,20 @@ def test_shards_are_not_overwritten(few, tmp_path):
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
+def test_shards_of_work_that_broke_off_are_not_taken_for_the_benchmarks(many, tmp_path, monkeypatch):
+    def breaks_off(what: str, done: int, total: int) -> None:
+        if what == "writing train tokens" and done > total / 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "SHARD_TOKENS", 100)
+    monkeypatch.setattr(module, "_BATCH", 5)
+    with pytest.raises(KeyboardInterrupt):
+        module.prepare(many, tmp_path / "out", 300, None, breaks_off)
+    assert find_shards(tmp_path / "out").vocabulary == 384
+    with pytest.raises(ShardError, match="holds shards already"):
+        prepare(many, tmp_path / "out")
+
+
 def test_other_files_in_the_folder_are_no_hindrance(few, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "README").write_text("mine")
