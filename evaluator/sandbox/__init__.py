@@ -7,6 +7,9 @@ memory and disk filling, floods of output; privileges, new namespaces, debugging
 files may fill the real one) and numbers processes as everybody does; `rlimits`, the weak one, stops accidents alone:
 files and network are open to it.
 
+On a card the driver's own threads begin before the layers and stay outside of Landlock and the filter: they run the
+driver's code alone, but code that could write to their stacks would be free of both.
+
 Not covered: whether a file or a process exists, and whose it is; faults of the kernel; what the processor's caches
 tell; what is in memory when the candidate begins, all of it our own code and public packages, among that the
 documentation strings of modules that are part of `charlm`'s default text. What no sandbox can cover is a score computed

@@ -100,7 +100,7 @@ class NanoGPTProblem:
         size = self.size
         logits = size.microbatch * size.context * self.vocabulary
         weights = 12 * size.depth * size.width**2 + 2 * self.vocabulary * size.width
-        return 8 * logits + 70 * weights + _CARD_OVERHEAD
+        return 8 * logits + 72 * weights + _CARD_OVERHEAD
 
     def describe(self) -> Mapping[str, object]:
         """Sizes, without the data."""

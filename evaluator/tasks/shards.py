@@ -72,10 +72,25 @@ def find_shards(folder: Path) -> Shards:
         )
     for path in (*train, *held_out):
         read_shard(path)
-    vocabulary = FINEWEB_VOCABULARY
-    if (folder / _NOTE).exists():
-        vocabulary = int(json.loads((folder / _NOTE).read_text(encoding="utf-8"))["vocabulary"])
-    return Shards(tuple(train), tuple(held_out), vocabulary)
+    return Shards(tuple(train), tuple(held_out), _vocabulary(folder / _NOTE))
+
+
+def _vocabulary(note: Path) -> int:
+    """What a note says; without one the shards are the benchmark's.
+
+    Raises:
+        ShardError: It cannot be read, or says that the shards were never finished.
+    """
+    if not note.exists():
+        return FINEWEB_VOCABULARY
+    try:
+        about = json.loads(note.read_text(encoding="utf-8"))
+        vocabulary, finished = int(about["vocabulary"]), bool(about.get("finished", True))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ShardError(f"{note} cannot be read ({error}): delete its folder and make the shards again") from error
+    if not finished:
+        raise ShardError(f"the shards beside {note} were never finished: delete the folder and prepare the text again")
+    return vocabulary
 
 
 def read_shard(path: Path) -> Tokens:
@@ -87,8 +102,8 @@ def read_shard(path: Path) -> Tokens:
     header = np.fromfile(path, dtype=np.int32, count=3)
     if len(header) < 3 or (header[0], header[1]) != (MAGIC, VERSION):
         raise ShardError(f"{path} is no token shard: expected a header with {MAGIC} and {VERSION}, got {header[:2]}")
-    count, there = int(header[2]), (path.stat().st_size - HEADER_BYTES) // 2
-    if count != there:
+    count, there = int(header[2]), max(0, path.stat().st_size - HEADER_BYTES) // 2
+    if count != there or count < 0:
         raise ShardError(f"{path} is damaged: its header tells of {count:,} tokens, it holds {there:,}; fetch it again")
     return np.memmap(path, dtype=np.uint16, mode="r", offset=HEADER_BYTES, shape=(count,))
 
@@ -107,4 +122,6 @@ def write_shard(path: Path, tokens: Tokens) -> None:
 def write_note(folder: Path, vocabulary: int, **about: object) -> None:
     """Write down of how many tokens a folder's vocabulary is, and what else there is to know."""
     note = {"vocabulary": vocabulary, **about}
-    (folder / _NOTE).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    unfinished = folder / f"{_NOTE}.part"
+    unfinished.write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(folder / _NOTE)

@@ -33,7 +33,8 @@ def command() -> None:
 def fetch(folder: Path | None, shards: int) -> None:
     """Fetch the public benchmark's FineWeb shards from the Hugging Face Hub.
 
-    A download that broke off goes on where it was; every file is checked against the hub's checksum.
+    Every file is checked against the hub's checksum. After a break-off the same command goes on with the files that are
+    missing.
     """
     from evaluator.tasks.nanogpt import DEFAULT_DATA
     from evaluator.tasks.shards import ShardError
@@ -92,7 +93,7 @@ def prepare(text: Path, folder: Path, vocabulary: int, gpt2: Path | None) -> Non
 
         try:
             made = make(text, folder, vocabulary, gpt2, tell)
-        except ShardError as error:
+        except (ShardError, OSError) as error:
             raise click.ClickException(str(error)) from error
     click.echo(
         f"{folder}: {made.train:,} tokens to train on, {made.held_out:,} held out, a vocabulary of "

@@ -1,4 +1,4 @@
-"""The public benchmark's token shards, from the Hugging Face Hub: resumed where a download broke off, and checked."""
+"""The public benchmark's token shards, from the Hugging Face Hub: file by file, checked, none of them twice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Hub(Protocol):
         ...
 
     def download(self, name: str, folder: Path) -> None:
-        """Bring one file into a folder, going on with what is there already."""
+        """Bring one file into a folder."""
         ...
 
 
@@ -58,7 +58,7 @@ class HuggingFace:
         """By the hub's client, which shows how far it is.
 
         Raises:
-            ShardError: It broke off; called again, it goes on from there.
+            ShardError: It broke off.
         """
         import httpx
         from huggingface_hub import hf_hub_download
@@ -68,7 +68,7 @@ class HuggingFace:
             hf_hub_download(REPOSITORY, name, repo_type="dataset", local_dir=folder)
         except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
             raise ShardError(
-                f"the download of {name} broke off ({error}); the same command goes on from there"
+                f"the download of {name} broke off ({error}); the same command keeps the files that are there"
             ) from error
 
 

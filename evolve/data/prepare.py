@@ -65,14 +65,14 @@ def prepare(
     if not documents:
         raise ShardError(f"{path} holds no text: expected files in UTF-8")
     tokenizer = _gpt2(gpt2) if gpt2 else _trained(documents, vocabulary, tell)
-    size = -(-tokenizer.get_vocab_size() // _PADDED_TO) * _PADDED_TO
+    size = -(-(max(tokenizer.get_vocab().values()) + 1) // _PADDED_TO) * _PADDED_TO
     if size > _MOST_TOKENS:
         raise ShardError(
             f"a vocabulary has at most {_MOST_TOKENS:,} tokens, which take two bytes each; this has {size:,}"
         )
     train, held_out = _split(documents)
     folder.mkdir(parents=True, exist_ok=True)
-    write_note(folder, size, text=str(path))  # shards without it would be taken for the benchmark's
+    write_note(folder, size, finished=False)
     counts = {}
     for name, part in (("val", held_out), ("train", train)):
         counts[name] = _write(folder, name, part, tokenizer, tell)
@@ -85,14 +85,14 @@ def _documents(path: Path, tell: Callable[[str, int, int], None]) -> Iterator[st
     """Texts of the files, in the order of their names."""
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     for done, file in enumerate(files, 1):
+        if done % 1000 == 0 or done == len(files):
+            tell("reading", done, len(files))
         try:
             text = file.read_text(encoding="utf-8")
         except (UnicodeDecodeError, PermissionError):
             continue
         if text.strip() and "\0" not in text:
             yield text
-        if done % 1000 == 0 or done == len(files):
-            tell("reading", done, len(files))
 
 
 def _split(documents: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -152,7 +152,10 @@ def _gpt2(folder: Path) -> Tokenizer:
     vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
     if not vocabulary.is_file() or not merges.is_file():
         raise ShardError(f"{folder} holds no GPT-2 vocabulary: expected vocab.json and merges.txt")
-    tokenizer = Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
+    try:
+        tokenizer = Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
+    except Exception as error:
+        raise ShardError(f"the vocabulary in {folder} cannot be read: {error}") from error
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([SEPARATOR])

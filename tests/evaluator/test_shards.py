@@ -202,3 +202,20 @@ def test_the_digest_samples_a_large_shard_from_beginning_to_end(tmp_path, monkey
         changed[place] = 1
         write_shard(tmp_path / "x_train_0.bin", changed)
         assert shards.digest() != before
+
+
+@pytest.mark.parametrize("note", ["{", "{}", "[]", '{"vocabulary": "many"}'])
+def test_a_note_that_cannot_be_read_is_said(tmp_path: Path, note: str) -> None:
+    for name in ("x_train_000000.bin", "x_val_000000.bin"):
+        write_shard(tmp_path / name, np.zeros(10, dtype=np.uint16))
+    (tmp_path / "shards.json").write_text(note)
+    with pytest.raises(ShardError, match="cannot be read"):
+        find_shards(tmp_path)
+
+
+@pytest.mark.parametrize("count", [-506, 5, 100])
+def test_a_header_that_lies_is_said(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "x.bin"
+    path.write_bytes(np.array([20240520, 1, count], dtype=np.int32).tobytes())
+    with pytest.raises(ShardError, match="damaged"):
+        read_shard(path)

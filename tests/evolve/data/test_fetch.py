@@ -182,5 +182,5 @@ def test_a_download_that_breaks_off_says_what_to_do(monkeypatch, tmp_path, error
         raise error
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", broken)
-    with pytest.raises(ShardError, match=rf"download of {VAL} broke off \(cut\); the same command goes on"):
+    with pytest.raises(ShardError, match=rf"download of {VAL} broke off \(cut\); the same command keeps the files"):
         HuggingFace().download(VAL, tmp_path)

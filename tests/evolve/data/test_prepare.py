@@ -214,7 +214,8 @@ def test_shards_of_work_that_broke_off_are_not_taken_for_the_benchmarks(many, tm
     monkeypatch.setattr(module, "_BATCH", 5)
     with pytest.raises(KeyboardInterrupt):
         module.prepare(many, tmp_path / "out", 300, None, breaks_off)
-    assert find_shards(tmp_path / "out").vocabulary == 384
+    with pytest.raises(ShardError, match="never finished: delete the folder"):
+        find_shards(tmp_path / "out")
     with pytest.raises(ShardError, match="holds shards already"):
         prepare(many, tmp_path / "out")
 
@@ -287,3 +288,15 @@ def test_it_tells_how_far_it_is(many, tmp_path, monkeypatch):
     last = {what: (done, total) for what, done, total in told}
     assert all(done == total for done, total in last.values())
     assert len([what for what, _, _ in told if what == "writing train tokens"]) == 6
+
+
+def test_a_vocabulary_with_gaps_is_as_large_as_its_largest_number(tmp_path):
+    (tmp_path / "gpt2").mkdir()
+    (tmp_path / "gpt2" / "vocab.json").write_text('{"h": 0, "i": 500}')
+    (tmp_path / "gpt2" / "merges.txt").write_text("")
+    (tmp_path / "a.txt").write_text("hi" * 100)
+    made = module.prepare(tmp_path / "a.txt", tmp_path / "out", 512, tmp_path / "gpt2", lambda *_: None)
+    assert made.vocabulary == 512
+    (tmp_path / "gpt2" / "vocab.json").write_text("{")
+    with pytest.raises(ShardError, match="cannot be read"):
+        module.prepare(tmp_path / "a.txt", tmp_path / "out2", 512, tmp_path / "gpt2", lambda *_: None)
