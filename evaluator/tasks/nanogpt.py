@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from evaluator.records import Limits, Rung
 from evaluator.tasks.base import DeviceKind
-from evaluator.tasks.shards import Shards, find_shards
+from evaluator.tasks.shards import ShardError, Shards, find_shards
 from evaluator.tasks.text import load_text
 
 if TYPE_CHECKING:
@@ -179,9 +179,15 @@ class NanoGPT:
         return rungs[name]
 
     def problem(self, rung: Rung) -> NanoGPTProblem:
-        """The size of a rung; smoke has the proxy's, so that nothing is compiled for it alone."""
+        """The size of a rung; smoke has the proxy's, so that nothing is compiled for it alone.
+
+        Raises:
+            evaluator.tasks.shards.ShardError: There are too few tokens for it.
+        """
         size = TINY if self.tiny else {"confirm": CONFIRM, "full": FULL}.get(rung.name, PROXY)
         shards = self.shards()
+        if shards is not None:
+            _check_enough(shards, size, rung.name)
         return NanoGPTProblem(size, shards.vocabulary if shards else _BYTES, self.data)
 
     def promotion_rung(self) -> Rung:
@@ -210,6 +216,20 @@ class NanoGPT:
     def _full(self, split: str, first_rng_seed: int) -> Rung:
         limits = Limits(8 * 3600.0, 16 * 3600.0, device_bytes=40 << 30)
         return Rung("full", 60 if self.tiny else self.steps, 125, first_rng_seed, 8, split, limits, alone=True)
+
+
+def _check_enough(shards: Shards, size: Size, rung: str) -> None:
+    step, one_pass = size.batch * size.context, size.microbatch * size.context
+    if shards.longest < step + 2:
+        raise ShardError(
+            f"the {rung} rung takes {step:,} tokens a step, and the longest shard to train on, in "
+            f"{shards.train[0].parent}, has {shards.longest:,}: prepare more text"
+        )
+    if shards.scored < 2 * one_pass + 1:
+        raise ShardError(
+            f"the {rung} rung scores trials on {one_pass:,} tokens at least, and again as many for promotion, but "
+            f"{shards.held_out[0]} has {shards.scored:,}: prepare more text"
+        )
 
 
 def token_bytes() -> tuple[bytes, bytes]:

@@ -117,6 +117,7 @@ def _on(device: torch.device, tokens: NDArray[np.uint16]) -> Tensor:
     with torch.cuda.stream(aside):
         there = narrow.to(device)
     aside.synchronize()
+    there.record_stream(torch.cuda.current_stream(device))  # who reads it, also once nobody holds it any more
     return there
 
 

@@ -34,11 +34,15 @@ class Shards:
         train: Files to train on, in the order of their names, which is the order of training.
         held_out: Files for validation and test.
         vocabulary: Tokens are below this.
+        longest: Tokens of the longest one to train on.
+        scored: Tokens of the first one that is held out, which scores trials.
     """
 
     train: tuple[Path, ...]
     held_out: tuple[Path, ...]
     vocabulary: int
+    longest: int
+    scored: int
 
     def digest(self) -> str:
         """Hex digest of the shards' sizes and of evenly spaced samples of their bytes.
@@ -70,9 +74,9 @@ def find_shards(folder: Path) -> Shards:
             "`evolve data fetch`, or make some of your own text with `evolve data prepare --text PATH`, and name their "
             "folder with --data"
         )
-    for path in (*train, *held_out):
-        read_shard(path)
-    return Shards(tuple(train), tuple(held_out), _vocabulary(folder / _NOTE))
+    sizes = {path: len(read_shard(path)) for path in (*train, *held_out)}
+    longest = max(sizes[path] for path in train)
+    return Shards(tuple(train), tuple(held_out), _vocabulary(folder / _NOTE), longest, sizes[held_out[0]])
 
 
 def _vocabulary(note: Path) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -47,11 +47,16 @@ def clear_errors(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def load_task(name: str, text: Path | None) -> Task:
-    """The task of that name, its text read.
+def load_task(name: str, data: Path | None, rungs: Sequence[str] = ("smoke", "proxy", "confirm")) -> Task:
+    """The task of that name, its data read.
+
+    Args:
+        name: The task's name.
+        data: The user's data, or None for the task's own.
+        rungs: Those that the data must suffice for.
 
     Raises:
-        click.UsageError: There is no such task, or the text will not do.
+        click.UsageError: There is no such task, or the data will not do.
     """
     from evaluator.tasks import TASKS, get_task
     from evaluator.tasks.shards import ShardError
@@ -59,9 +64,11 @@ def load_task(name: str, text: Path | None) -> Task:
 
     if name not in TASKS:
         raise click.UsageError(f"--task: expected {', '.join(TASKS)}; got {name}")
-    task = get_task(name, text)
+    task = get_task(name, data)
     try:
         task.data_digest()
+        for rung in rungs:
+            task.problem(task.rung(rung))
     except (TextError, ShardError) as error:
         raise click.UsageError(str(error)) from error
     return task

@@ -71,7 +71,7 @@ def command(
     if check or not _is_file(target):
         asked = _program(target, folder, rung, rng_seeds)
     else:
-        asked = _file(Path(target), task, text)
+        asked = _file(Path(target), task, text, rung)
     if check and not asked.stored:
         raise click.UsageError(f"the run has no such trials of {asked.name} on the {rung} rung")
     places = slots.of(asked.task)
@@ -113,11 +113,13 @@ def _is_file(target: str) -> bool:
     return path.is_file()
 
 
-def _file(path: Path, task: str, text: Path | None) -> _Asked:
+def _file(path: Path, task: str, text: Path | None, rung: str) -> _Asked:
     from evolve.genomes import read
 
     genome = read(path)
-    return _Asked(load_task(task, text.resolve() if text else None), genome.name, genome.digest, genome.source, {})
+    return _Asked(
+        load_task(task, text.resolve() if text else None, (rung,)), genome.name, genome.digest, genome.source, {}
+    )
 
 
 def _program(target: str, folder: Path | None, rung: str, rng_seeds: Sequence[int]) -> _Asked:
@@ -127,7 +129,7 @@ def _program(target: str, folder: Path | None, rung: str, rng_seeds: Sequence[in
         program = store.program(store.resolve(target))
         config = Config.from_dict(store.run)
         kept = [row for row in store.trials(program.id) if row.rung == rung and row.outcome != "lost"]
-    task = load_task(config.task, Path(config.text) if config.text else None)
+    task = load_task(config.task, Path(config.text) if config.text else None, (rung,))
     stored = {row.rng_seed: row for row in kept if not rng_seeds or row.rng_seed in rng_seeds}
     return _Asked(task, f"#{program.id}", program.digest, program.source, stored)
 

@@ -44,7 +44,7 @@ def command(program: str, slots: Asked, folder: Path | None, as_json: bool) -> N
     with run.lock(), Store.open(run.database, write=True) as store:
         id = store.resolve(program)
         config = Config.from_dict(store.run)
-        task = load_task(config.task, Path(config.text) if config.text else None)
+        task = load_task(config.task, Path(config.text) if config.text else None, ("full",))
         rung, places = task.promotion_rung(), slots.of(task)
 
         def tell(row: TrialRow) -> None:

@@ -194,3 +194,24 @@ def test_what_a_trial_takes_of_a_card_is_no_less_than_was_measured() -> None:
     for size, vocabulary, gigabytes in measured:
         estimate = NanoGPTProblem(size, vocabulary, None).card_bytes / 1e9
         assert gigabytes < estimate < 1.6 * gigabytes
+
+
+@pytest.mark.parametrize(
+    ("rung", "train", "val", "message"),
+    [
+        ("proxy", [40_000], 70_000, ""),
+        ("proxy", [30_000, 32_769], 70_000, "takes 32,768 tokens a step, .* has 32,769"),
+        ("proxy", [40_000], 65_536, "scores trials on 32,768 tokens .* has 65,536"),
+        ("full", [40_000], 200_000, "takes 524,288 tokens a step"),
+    ],
+)
+def test_too_few_tokens_for_a_rung_are_noticed_before_a_trial(tmp_path, rung, train, val, message) -> None:
+    for number, count in enumerate(train):
+        write_shard(tmp_path / f"x_train_{number}.bin", np.zeros(count, dtype=np.uint16))
+    write_shard(tmp_path / "x_val_0.bin", np.zeros(val, dtype=np.uint16))
+    task = NanoGPT(tmp_path)
+    if not message:
+        assert task.problem(task.rung(rung)).vocabulary == 50304
+        return
+    with pytest.raises(ShardError, match=message):
+        task.problem(task.rung(rung))

@@ -24,7 +24,7 @@ def training(task: CharLM):
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shards")
     rng = np.random.default_rng(0)
-    for name, count in (("text_train_000000", 5000), ("text_train_000001", 3000), ("text_val_000000", 2000)):
+    for name, count in (("text_train_000000", 5000), ("text_train_000001", 525_000), ("text_val_000000", 140_000)):
         write_shard(folder / f"{name}.bin", rng.integers(0, 300, count).astype(np.uint16))
     write_note(folder, 384)
     return folder

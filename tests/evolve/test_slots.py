@@ -17,7 +17,7 @@ CHARLM, TINY = get_task("charlm"), get_task("nanogpt-tiny")
 def nanogpt(tmp_path_factory: pytest.TempPathFactory) -> NanoGPT:
     folder = tmp_path_factory.mktemp("shards")
     for name in ("x_train_000000.bin", "x_val_000000.bin"):
-        write_shard(folder / name, np.zeros(10, dtype=np.uint16))
+        write_shard(folder / name, np.zeros(140_000, dtype=np.uint16))
     write_note(folder, 16384)
     return NanoGPT(folder)
 
