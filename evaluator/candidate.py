@@ -12,7 +12,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import NoReturn
@@ -77,11 +77,20 @@ def run_candidate(
     except Rejected as rejection:
         code = ExitCode.REJECTED
         _say(str(rejection))
+        _leave_nothing_undone(spec.device)
     except BaseException as error:  # noqa: BLE001 - the process boundary: whatever a genome raises ends here
         code = ExitCode.OUT_OF_MEMORY if is_out_of_memory(error) else ExitCode.RAISED
         _say(_trace(error))
+        _leave_nothing_undone(spec.device)
     finally:
         os._exit(code)  # even if there was no memory left to say why
+
+
+def _leave_nothing_undone(device: str) -> None:
+    """Have a card do what was issued before, marks for the trainer among it, unless it is what failed."""
+    if torch.cuda.is_initialized():
+        with suppress(Exception):
+            get_device(device).finish()
 
 
 def _serve(spec: CandidateSpec, memory_fd: int, control: socket.socket) -> None:

@@ -210,5 +210,7 @@ def is_out_of_memory(error: BaseException) -> bool:
         isinstance(error, MemoryError | torch.OutOfMemoryError)
         or "can't allocate memory" in text
         or "not enough memory" in text
+        or "out of memory" in text
+        or "ALLOC_FAILED" in text
         or "Cannot allocate memory" in text
     )

@@ -33,6 +33,7 @@ by about sqrt(sum p ** 2) s, and rises by s ** 2 / 2. Of 100 draws from four ini
 
 _NAP_SECONDS = 2e-4
 _STEPS_AHEAD = 4
+_PATIENCE_SECONDS = 10.0
 
 
 class DivergedError(Exception):
@@ -98,7 +99,7 @@ class TrainingLoop:
             self._gradients.zero_()
             losses.append(self._training.backward(self._model, step))
             self._shared.gradients.copy_(self._gradients)
-            self._keep_pace()
+            self._keep_pace(step)
             if self._measures is not None:
                 self._measures.before_step()
             self._order(Order.STEP, step)
@@ -133,11 +134,20 @@ class TrainingLoop:
         self._device.take_over()
         return number
 
-    def _keep_pace(self) -> None:
-        """Issue work only so many steps ahead: beyond, a device's queue fills and calls wait without a deadline."""
+    def _keep_pace(self, step: int) -> None:
+        """Issue work only so many steps ahead: beyond, a device's queue fills and calls wait without a deadline.
+
+        A candidate whose work failed on the device makes no more marks and does not know it: it is made to look.
+        """
         self._points.append(self._device.point())
-        if len(self._points) > _STEPS_AHEAD:
-            self._reach(self._points.popleft())
+        if len(self._points) <= _STEPS_AHEAD:
+            return
+        point, until = self._points.popleft(), time.monotonic() + _PATIENCE_SECONDS
+        while not point.query():
+            if time.monotonic() > until:
+                self._settle(step)
+                return
+            time.sleep(_NAP_SECONDS)
 
     def _settle(self, step: int) -> None:
         """Wait until the device has done everything, for what comes next looks at numbers.

@@ -23,6 +23,8 @@ _FILE_DESCRIPTOR = 1
 
 
 _MARKS_BYTES = 64
+_STREAMS = 32
+"""That torch hands out in turn."""
 _AT_LEAST = 0
 """CU_STREAM_WAIT_VALUE_GEQ."""
 
@@ -156,9 +158,13 @@ class Cuda:
         torch.cuda.synchronize(self._index)
 
     def release(self) -> None:
-        """Make the other's marks in its stead: it is gone, and what waits for it may go on."""
-        aside = torch.cuda.Stream(self._index)
-        self._write(ctypes.c_void_p(aside.cuda_stream), self._place(own=False), self._other)
+        """Make the other's marks in its stead: it is gone, and what waits for it may go on.
+
+        On every stream that there is: one of them may stand in a queue behind what waits.
+        """
+        for _ in range(_STREAMS):
+            aside = torch.cuda.Stream(self._index)
+            self._write(ctypes.c_void_p(aside.cuda_stream), self._place(own=False), self._other)
 
     def _place(self, own: bool) -> int:
         """Address of a count: the creator's is the first."""

@@ -12,7 +12,7 @@ from evaluator.records import Limits
 from evaluator.removal import remove
 from evaluator.sandbox import Sandbox, sandboxes
 
-_LIMITS = Limits(cpu_seconds=5.0, wall_seconds=5.0)
+_LIMITS = Limits(cpu_seconds=60.0, wall_seconds=60.0)
 _LONGEST = 500
 
 

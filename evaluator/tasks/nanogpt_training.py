@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -113,12 +113,18 @@ def _on(device: torch.device, tokens: NDArray[np.uint16]) -> Tensor:
     narrow = torch.from_numpy(tokens.view(np.int16).copy())
     if device.type == "cpu":
         return narrow
-    aside = torch.cuda.Stream(device)  # the other one may be held up by a candidate
+    aside = _aside(device)
     with torch.cuda.stream(aside):
         there = narrow.to(device)
     aside.synchronize()
     there.record_stream(torch.cuda.current_stream(device))  # who reads it, also once nobody holds it any more
     return there
+
+
+@cache
+def _aside(device: torch.device) -> torch.cuda.Stream:
+    """A stream that no candidate can hold up; always the same, since memory is kept for each."""
+    return torch.cuda.Stream(device)
 
 
 def _compiled(loss: Loss) -> Loss:
