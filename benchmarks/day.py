@@ -2,9 +2,8 @@
 
     python -m benchmarks.day [--births 10000]
 
-Two cores make some 10,000 births of `charlm` a day (8 s of one core for a birth with all its trials). Here the engine,
-its store and the operators' process are real and the trials simulated, each tenth genome failing, so that a day takes
-minutes. The engine is killed four times; each sitting replays what the one before has written. Writes
+Seven births a minute for a day are 10,000. Here the engine, its store and the operators' process are real and the trials
+simulated, each tenth genome failing, so that a day takes minutes. The engine is killed four times; each sitting replays what the one before has written. Writes
 `benchmarks/results/day.md`.
 """
 

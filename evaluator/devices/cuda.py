@@ -83,11 +83,8 @@ class Cuda:
             torch.linalg.eigh(matrix @ matrix)
             torch.linalg.qr(matrix)
             torch.fft.fft(matrix)  # loads a compiler's library from outside the installed packages
-        except (
-            RuntimeError,
-            AssertionError,
-            AttributeError,
-        ) as error:  # a torch without CUDA has its own ways to say so
+        # A torch without CUDA says so by the last two.
+        except (RuntimeError, AssertionError, AttributeError) as error:
             raise CudaError(f"torch cannot use {self.name}: {str(error).splitlines()[0]}") from error
         torch.cuda.synchronize(self._index)
 
