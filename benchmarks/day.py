@@ -2,9 +2,9 @@
 
     python -m benchmarks.day [--births 10000]
 
-Seven births a minute for a day are 10,000. Here the engine, its store and the operators' process are real and the trials
-simulated, each tenth genome failing, so that a day takes minutes. The engine is killed four times; each sitting replays what the one before has written. Writes
-`benchmarks/results/day.md`.
+Seven births a minute for a day are 10,000. Here the engine, its store and the operators' process are real and the
+trials simulated, each tenth genome failing, so that a day takes minutes. The engine is killed four times; each sitting
+replays what the one before has written. Writes `benchmarks/results/day.md`.
 """
 
 from __future__ import annotations
