@@ -33,7 +33,7 @@ from evaluator.process import close_all_but, die_with_parent
 from evaluator.records import Limits, Outcome, Rung, Trial, TrialRequest
 from evaluator.sandbox import SANDBOXES, Sandbox, get_sandbox, sandboxes
 from evaluator.sandbox.probe import reason_against
-from evaluator.sandbox.start import StartDevice
+from evaluator.sandbox.start import NoMoreThreads, StartDevice
 from evaluator.tasks.charlm import CharLM
 from evaluator.wire import Channel
 from evaluator.workplace import Workplace
@@ -52,7 +52,11 @@ FOR_CARDS = tuple(
     replace(
         sandbox,
         name=f"{sandbox.name}, cards",
-        layers=tuple(layer for layer in sandbox.layers if not isinstance(layer, StartDevice)),
+        layers=tuple(
+            NoMoreThreads("cpu") if isinstance(layer, NoMoreThreads) else layer
+            for layer in sandbox.layers
+            if not isinstance(layer, StartDevice)
+        ),
     )
     for sandbox in sandboxes("cuda:0")
     if not sandbox.weak

@@ -35,6 +35,14 @@ class Device(Protocol):
         """Make this process able to use it; what is slow about that happens here."""
         ...
 
+    def differentiate(self) -> None:
+        """Start the threads that autograd wants for it.
+
+        Raises:
+            OSError: They could not be made.
+        """
+        ...
+
     def limit_memory(self, nbytes: int) -> None:
         """Let torch allocate at most so much on the device in this process."""
         ...

@@ -31,6 +31,9 @@ class CPU:
     def start(self) -> None:
         """There is nothing to start."""
 
+    def differentiate(self) -> None:
+        """Autograd works in the thread that asks."""
+
     def limit_memory(self, nbytes: int) -> None:
         """The sandbox limits it."""
 

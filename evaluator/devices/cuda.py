@@ -88,6 +88,18 @@ class Cuda:
             raise CudaError(f"torch cannot use {self.name}: {str(error).splitlines()[0]}") from error
         torch.cuda.synchronize(self._index)
 
+    def differentiate(self) -> None:
+        """Start autograd's threads for the card: with its first backward pass.
+
+        Raises:
+            CudaError: They could not be made.
+        """
+        number = torch.ones((), device=self.torch_device(), requires_grad=True)
+        try:
+            number.square().backward()
+        except RuntimeError as error:
+            raise CudaError(f"autograd cannot use {self.name}: {str(error).splitlines()[0]}") from error
+
     def limit_memory(self, nbytes: int) -> None:
         """Let torch allocate at most so much on the card in this process."""
         total = torch.cuda.get_device_properties(self._index).total_memory

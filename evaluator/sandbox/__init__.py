@@ -7,8 +7,8 @@ memory and disk filling, floods of output; privileges, new namespaces, debugging
 files may fill the real one) and numbers processes as everybody does; `rlimits`, the weak one, stops accidents alone:
 files and network are open to it.
 
-On a card the driver's own threads begin before the layers and stay outside of Landlock and the filter: they run the
-driver's code alone, but code that could write to their stacks would be free of both.
+On a card the driver's own threads begin before the layers and stay outside of Landlock: they run the driver's code
+alone, and are under the filter, but code that could write to their stacks might open files.
 
 Not covered: whether a file or a process exists, and whose it is; faults of the kernel; what the processor's caches
 tell; what is in memory when the candidate begins, all of it our own code and public packages, among that the
@@ -29,7 +29,7 @@ from evaluator.sandbox.landlock import Landlock
 from evaluator.sandbox.namespaces import Namespaces, SameUser
 from evaluator.sandbox.rlimits import ResourceLimits
 from evaluator.sandbox.seccomp import SystemCallFilter
-from evaluator.sandbox.start import StartDevice
+from evaluator.sandbox.start import NoMoreThreads, StartDevice
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,18 @@ def sandboxes(device: str) -> tuple[Sandbox, ...]:
     on_card = device != "cpu"
     namespaces, limits = Namespaces(processes=not on_card), ResourceLimits(mapped=not on_card)
     start: tuple[Layer, ...] = (StartDevice(device),) if on_card else ()
-    layers: tuple[Layer, ...] = (NoCapabilities(), limits, Landlock(), SystemCallFilter(shared_memory=on_card))
+    threads: tuple[Layer, ...] = (NoMoreThreads(device),) if on_card else ()
+    layers: tuple[Layer, ...] = (
+        NoCapabilities(),
+        limits,
+        Landlock(),
+        *threads,
+        SystemCallFilter(shared_memory=on_card),
+    )
     return (
         Sandbox("namespaces", namespaces.fork, (SameUser(namespaces), *start, namespaces, *layers), polled=on_card),
         Sandbox("landlock", os.fork, (*start, *layers), polled=on_card),
-        Sandbox("rlimits", os.fork, (*start, limits), weak=True, polled=on_card),
+        Sandbox("rlimits", os.fork, (*start, limits, *threads), weak=True, polled=on_card),
     )
 
 

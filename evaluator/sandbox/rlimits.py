@@ -20,7 +20,8 @@ class ResourceLimits:
     """Limits that the kernel keeps for each process.
 
     Args:
-        mapped: Whether memory counts once it is mapped; otherwise once it may be written, as a card's driver needs it.
+        mapped: Whether memory counts once it is mapped; otherwise once it may be written, as a card's driver needs it,
+            and processes are limited later, by `NoMoreThreads`.
     """
 
     name = "rlimits"
@@ -38,12 +39,18 @@ class ResourceLimits:
         kind_of_memory = resource.RLIMIT_AS if self._mapped else resource.RLIMIT_DATA
         memory = (mapped_bytes() if self._mapped else data_bytes()) + limits.memory_bytes
         files = _OPEN_FILES if self._mapped else _OPEN_FILES_WITH_CARD
+        if self._mapped:
+            no_more_processes()
         for kind, soft, hard in (
             (resource.RLIMIT_CPU, cpu, cpu + 1),
             (kind_of_memory, memory, memory),
             (resource.RLIMIT_FSIZE, _FILE_BYTES, _FILE_BYTES),
             (resource.RLIMIT_NOFILE, files, files),
             (resource.RLIMIT_CORE, 0, 0),
-            (resource.RLIMIT_NPROC, 0, 0),
         ):
             resource.setrlimit(kind, (soft, hard))
+
+
+def no_more_processes() -> None:
+    """Let this process start no process and no thread from now on."""
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))

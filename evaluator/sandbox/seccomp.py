@@ -14,10 +14,11 @@ import platform
 import struct
 
 from evaluator.records import Limits
+from evaluator.sandbox import system
 
-_PR_SET_SECCOMP = 22
-_PR_SET_NO_NEW_PRIVS = 38
-_FILTER_MODE = 2
+_SECCOMP = {"x86_64": 317, "aarch64": 277}
+_SET_FILTER, _ALL_THREADS = 1, 1
+"""SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC."""
 
 # struct seccomp_data: nr at 0, arch at 4, instruction pointer at 8, then six 64-bit arguments.
 _NR, _ARCH, _FIRST_ARGUMENT, _SECOND_ARGUMENT, _FOURTH_ARGUMENT = 0, 4, 16, 24, 40
@@ -89,7 +90,7 @@ _REFUSED: dict[str, _Numbers] = {
 
 
 class SystemCallFilter:
-    """The filter, installed with `no_new_privs` so that it needs no privilege.
+    """The filter, on every thread of the process, with `no_new_privs` so that it needs no privilege.
 
     Args:
         shared_memory: Whether shared anonymous memory may be mapped; no limit on data counts it.
@@ -113,13 +114,10 @@ class SystemCallFilter:
         code = ctypes.create_string_buffer(program, len(program))
         count = len(program) // 8
         header = ctypes.create_string_buffer(struct.pack("@HxxxxxxQ", count, ctypes.addressof(code)))
-        libc = ctypes.CDLL(None, use_errno=True)
-        for arguments in (
-            (_PR_SET_NO_NEW_PRIVS, 1, 0),
-            (_PR_SET_SECCOMP, _FILTER_MODE, ctypes.addressof(header)),
-        ):
-            if libc.prctl(arguments[0], ctypes.c_ulong(arguments[1]), ctypes.c_ulong(arguments[2]), 0, 0) != 0:
-                raise OSError(ctypes.get_errno(), "prctl was refused")
+        system.call("prctl", system.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        without = system.raw(_SECCOMP[machine], _SET_FILTER, _ALL_THREADS, ctypes.byref(header))
+        if without != 0:
+            raise OSError(errno.EBUSY, f"thread {without} has a filter of its own and cannot take ours")
 
 
 def _program(column: int, arch: int, pid: int, shared_memory: bool) -> bytes:

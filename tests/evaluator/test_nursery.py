@@ -18,7 +18,7 @@ from evaluator.devices import get_device
 from evaluator.process import close_all_but
 from evaluator.records import Limits, TrialRequest
 from evaluator.sandbox import sandboxes
-from evaluator.sandbox.start import StartDevice
+from evaluator.sandbox.start import NoMoreThreads, StartDevice
 from evaluator.tasks.charlm import CharLM
 from evaluator.trial import run_trial
 from evaluator.wire import Channel
@@ -26,7 +26,8 @@ from evaluator.workplace import Workplace
 
 nursery._DEVICE_BYTES = 64 << 20
 sandbox = sandboxes("cuda:0")[int(sys.argv[1])]
-sandbox = replace(sandbox, layers=tuple(layer for layer in sandbox.layers if not isinstance(layer, StartDevice)))
+layers = [NoMoreThreads("cpu") if isinstance(each, NoMoreThreads) else each for each in sandbox.layers]
+sandbox = replace(sandbox, layers=tuple(each for each in layers if not isinstance(each, StartDevice)))
 ours, theirs = socket.socketpair()
 pid = os.fork()
 if pid == 0:
@@ -59,8 +60,9 @@ def test_sandboxes_for_cards_have_the_same_names_and_start_the_card_before_anyth
     for ours, theirs in zip(sandboxes("cpu"), sandboxes("cuda:1"), strict=True):
         assert (ours.name, ours.weak) == (theirs.name, theirs.weak)
         names = [layer.name for layer in theirs.layers]
-        assert [name for name in names if name != "device"] == [layer.name for layer in ours.layers]
+        assert [name for name in names if name not in ("device", "threads")] == [layer.name for layer in ours.layers]
         assert names.index("device") <= 1
+        assert names.index("threads") == (names.index("seccomp") - 1 if "seccomp" in names else len(names) - 1)
         assert names[0] in ("device", "user")
         assert theirs.polled
         assert not ours.polled
