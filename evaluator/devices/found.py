@@ -74,7 +74,7 @@ def place_of(device: str) -> Place:
     """
     if device == "cpu":
         return Place(model_of(device), "eager fp32, one thread")
-    return Place(model_of(device), "compiled, graphs" if compiles() else "eager, graphs")
+    return Place(model_of(device), "compiled, fused head, graphs" if compiles() else "eager, graphs")
 
 
 def model_of(device: str) -> str:

@@ -34,14 +34,20 @@ def summed_loss(model: GPT, tokens: Tensor, targets: Tensor, heads: int, cosines
         cosines: Of `turns`.
         sines: Of `turns`.
     """
+    x = features(model, tokens, heads, cosines, sines)
+    logits = _linear(model.proj, x).float()
+    capped = SOFTCAP * logits * (logits.square() + SOFTCAP**2).rsqrt()
+    return F.cross_entropy(capped.flatten(0, 1), targets.flatten(), reduction="sum")
+
+
+def features(model: GPT, tokens: Tensor, heads: int, cosines: Tensor, sines: Tensor) -> Tensor:
+    """What the output projection reads, of shape (batch, context, width); arguments as of `summed_loss`."""
     x = _norm(F.embedding(tokens, model.embed.weight), model.norm1.gains)
     for block in model.blocks:
         assert isinstance(block, Block)
         x = x + _attention(block.attn, _norm(x, block.norm1.gains), heads, cosines, sines)
         x = x + _linear(block.mlp.proj, _linear(block.mlp.fc, _norm(x, block.norm2.gains)).relu().square())
-    logits = _linear(model.proj, _norm(x, model.norm2.gains)).float()
-    capped = SOFTCAP * logits * (logits.square() + SOFTCAP**2).rsqrt()
-    return F.cross_entropy(capped.flatten(0, 1), targets.flatten(), reduction="sum")
+    return _norm(x, model.norm2.gains)
 
 
 def _attention(attn: Attention, x: Tensor, heads: int, cosines: Tensor, sines: Tensor) -> Tensor:
