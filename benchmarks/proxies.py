@@ -1,0 +1,230 @@
+"""How well smaller sizes of `nanogpt` rank recipes, against what they cost.
+
+    python -m benchmarks.proxies run SHARDS ROWS [--seconds 400] [--steps 1000] [--at-once 6] [--device cuda:0]
+    python -m benchmarks.proxies report ROWS...
+
+The recipes are seed programs and graded changes of one constant of the Muon seed program; what is right about them is
+told by the largest size, "reference" (that of the rung `confirm`). `run` trains each recipe at each size, first all by
+one rng_seed, then by the next, and appends a row to ROWS for each trial; those that are there already are not run
+again, so that several short loans of a card make one study. All trials of a study have as many steps, schedules over
+all of them. `report` prints, for each size and number of rng_seeds, card seconds a recipe, Spearman's rank correlation
+with the reference over all recipes, and the share of pairs in the reference's order: of all pairs, and of those in
+which both are within 0.02 nats of the reference's best. Trials by the same rng_seed share initial weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from statistics import fmean, stdev
+
+from evaluator.devices.found import gpus
+from evaluator.pool import Evaluator
+from evaluator.records import Rung, TrialRequest
+from evaluator.tasks.nanogpt import CONFIRM, PROXY, NanoGPT, NanoGPTProblem, Size
+from evolve.genomes import shipped
+
+SIZES = {
+    "reference": CONFIRM,
+    "proxy": PROXY,
+    "half batch": replace(PROXY, batch=16, microbatch=16),
+    "quarter batch": replace(PROXY, batch=8, microbatch=8),
+    "width 128": replace(PROXY, width=128, heads=1),
+    "depth 2": replace(PROXY, depth=2),
+}
+NEAR = 0.02
+"""Nats from the reference's best within which pairs are told apart for the last column."""
+_SEEDS = ("muon", "normuon", "adamw", "lion")
+_CHANGES: tuple[tuple[str, float], ...] = (
+    ("MUON_LR", 0.5),
+    ("MUON_LR", 0.71),
+    ("MUON_LR", 1.41),
+    ("MUON_LR", 2.0),
+    ("HEAD_LR", 0.5),
+    ("EMBED_LR", 0.5),
+    ("MUON_MOMENTUM", 1.29),
+    ("DECAY_FRACTION", 0.6),
+)
+
+
+@dataclass(frozen=True)
+class Sized(NanoGPT):
+    """The task, with every rung but smoke at one of `SIZES`.
+
+    Attributes:
+        size: Which.
+    """
+
+    size: Size = PROXY
+
+    def problem(self, rung: Rung) -> NanoGPTProblem:
+        """The size, whatever the rung."""
+        return replace(super().problem(rung), size=self.size)
+
+
+def recipes() -> dict[str, str]:
+    """Sources by name."""
+    programs = {genome.name: genome.source for genome in shipped()}
+    return {
+        **{name: programs[name] for name in _SEEDS},
+        **{
+            f"muon, {constant} x {factor:g}": changed(programs["muon"], constant, factor)
+            for constant, factor in _CHANGES
+        },
+    }
+
+
+def changed(source: str, constant: str, factor: float) -> str:
+    """A source with one of its constants multiplied."""
+    line = re.compile(rf"^{constant} = ([0-9.e+-]+)", re.MULTILINE)
+    assert len(line.findall(source)) == 1, constant
+    return line.sub(lambda found: f"{constant} = {float(found[1]) * factor:.6g}", source)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train what is missing, as far as the seconds go."""
+    done = {(row["size"], row["steps"], row["recipe"], row["rng_seed"]) for row in read([options.rows])}
+    until = time.monotonic() + options.seconds
+    for rng_seed in range(options.rng_seeds):
+        for size in options.sizes:
+            left = [name for name in recipes() if (size, options.steps, name, rng_seed) not in done]
+            if left and time.monotonic() < until:
+                train(options, size, rng_seed, left, until)
+
+
+def train(options: argparse.Namespace, size: str, rng_seed: int, names: Sequence[str], until: float) -> None:
+    """Trials of one size; writes each as it ends. What is under way when the time is up is not waited for."""
+    task = Sized(options.shards, steps=options.steps, size=SIZES[size])
+    rung = replace(task.rung("proxy"), validate_every=options.steps)
+    sources, at_once = recipes(), min(options.at_once, len(names))
+    with Evaluator(task, at_once, devices=(options.device,)) as evaluator:
+        for place in range(at_once):  # compile and record before the clock runs
+            evaluator.submit(TrialRequest("", sources["muon"], task.rung("smoke"), place))
+        warm = 0
+        while warm < at_once:
+            warm += len(evaluator.wait())
+        began = time.monotonic()
+        tickets = {evaluator.submit(TrialRequest(name, sources[name], rung, rng_seed)): name for name in names}
+        rows = []
+        while tickets and time.monotonic() < until:
+            for ticket, trial in evaluator.wait(max(0.1, until - time.monotonic())):
+                name = tickets.pop(ticket)
+                row = {"size": size, "steps": options.steps, "recipe": name, "rng_seed": rng_seed, "value": trial.value}
+                rows.append(
+                    {**row, "outcome": str(trial.outcome), "reason": trial.reason[:200], "card": gpus()[0].model}
+                )
+        # The card is shared by all, so a trial's own seconds say nothing of what it costs.
+        cost = (time.monotonic() - began) / max(1, len(rows))
+        with open(options.rows, "a", encoding="utf-8") as file:
+            for row in rows:
+                file.write(json.dumps({**row, "card_seconds": round(cost, 2), "at_once": at_once}) + "\n")
+        print(f"{size}, rng_seed {rng_seed}: {len(rows)} of {len(names)} trials, {cost:.1f} s each", flush=True)
+
+
+def read(paths: Sequence[Path]) -> list[dict[str, object]]:
+    """All rows."""
+    return [json.loads(line) for path in paths if path.exists() for line in path.read_text().splitlines()]
+
+
+Values = Mapping[str, Mapping[int, float]]
+"""By recipe and rng_seed."""
+
+
+def report(paths: Sequence[Path]) -> None:
+    """Print the tables."""
+    values: dict[str, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    costs: dict[str, list[float]] = defaultdict(list)
+    for row in read(paths):
+        costs[row["size"]].append(row["card_seconds"])
+        if row["value"] is not None:
+            values[row["size"]][row["recipe"]][row["rng_seed"]] = row["value"]
+    truth = {name: fmean(by_seed.values()) for name, by_seed in values["reference"].items()}
+    print("| recipe | " + " | ".join(values) + " |")
+    print("| --- |" + " ---: |" * len(values))
+    for name in sorted(truth, key=truth.__getitem__):
+        cells = (spread(values[size].get(name, {})) for size in values)
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    print("\n| size | rng_seeds | card seconds a recipe | Spearman | pairs in order | of those near the best |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    for size, found in values.items():
+        for count, scores in sorted(by_count(found, truth).items()):
+            if size == "reference" and count == max(len(each) for each in found.values()):
+                continue  # that is the truth
+            print(f"| {size} | {count} | {count * fmean(costs[size]):.0f} | " + " | ".join(scores) + " |")
+
+
+def spread(by_seed: Mapping[int, float]) -> str:
+    """Mean and standard deviation over rng_seeds."""
+    if not by_seed:
+        return "-"
+    found = list(by_seed.values())
+    return f"{fmean(found):.4f}" + (f" ± {stdev(found):.4f}" if len(found) > 1 else "")
+
+
+def by_count(found: Values, truth: Mapping[str, float]) -> dict[int, list[str]]:
+    """Scores of a size by number of rng_seeds, each averaged over all choices of that many."""
+    names = [name for name in truth if name in found]
+    seeds = sorted(set.intersection(*(set(found[name]) for name in names))) if names else []
+    scores = {}
+    for count in range(1, len(seeds) + 1):
+        each = [
+            agreement([truth[name] for name in names], [fmean(found[name][seed] for seed in chosen) for name in names])
+            for chosen in combinations(seeds, count)
+        ]
+        scores[count] = [f"{fmean(column):.2f}" for column in zip(*each, strict=True)]
+    return scores
+
+
+def agreement(truth: Sequence[float], guess: Sequence[float]) -> tuple[float, float, float]:
+    """Spearman's correlation, share of pairs in order, and of pairs near the truth's best."""
+    pairs = list(combinations(range(len(truth)), 2))
+    near = [pair for pair in pairs if max(truth[place] for place in pair) <= min(truth) + NEAR]
+    return spearman(truth, guess), in_order(truth, guess, pairs), in_order(truth, guess, near)
+
+
+def in_order(truth: Sequence[float], guess: Sequence[float], pairs: Sequence[tuple[int, int]]) -> float:
+    """Share of pairs that a guess puts as the truth has them; not a number without pairs."""
+    right = [(truth[a] - truth[b]) * (guess[a] - guess[b]) > 0 for a, b in pairs]
+    return fmean(right) if right else float("nan")
+
+
+def spearman(one: Sequence[float], other: Sequence[float]) -> float:
+    """Rank correlation of two lists without ties."""
+    ranks = [{value: rank for rank, value in enumerate(sorted(values))} for values in (one, other)]
+    distance = sum((ranks[0][a] - ranks[1][b]) ** 2 for a, b in zip(one, other, strict=True))
+    return 1 - 6 * distance / (len(one) * (len(one) ** 2 - 1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    running = commands.add_parser("run")
+    running.add_argument("shards", type=Path)
+    running.add_argument("rows", type=Path)
+    running.add_argument("--seconds", type=float, default=400)
+    running.add_argument("--steps", type=int, default=1000)
+    running.add_argument("--rng-seeds", type=int, default=3)
+    running.add_argument("--at-once", type=int, default=6)
+    running.add_argument("--device", default="cuda:0")
+    running.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES))
+    reporting = commands.add_parser("report")
+    reporting.add_argument("rows", type=Path, nargs="+")
+    options = parser.parse_args()
+    if options.command == "run":
+        run(options)
+    else:
+        report(options.rows)
+
+
+if __name__ == "__main__":
+    # Trainers look the task up by its module's name, which is not that of the program that was started.
+    from benchmarks import proxies
+
+    proxies.main()
