@@ -89,7 +89,7 @@ def told(database: Path) -> list[float]:
     for question in (
         "select operator, count(*) from programs group by 1",
         "select rung, outcome, count(*), round(avg(wall_seconds), 1) from trials group by 1, 2",
-        "select rung, program, operator, mean, sd, n from estimates e join programs p on p.id = e.program order by 1, 4",
+        "select rung, program, operator, mean, sd, n from estimates e join programs p on p.id = program order by 1, 4",
     ):
         print(question.split(" from")[0].removeprefix("select "), rows.execute(question).fetchall())
     return [row[0] for row in rows.execute("select elapsed from trials where rung != 'smoke'")]
