@@ -3,8 +3,8 @@
     python -m benchmarks.card_search SHARDS FOLDER [--gpu 0] [--time 480s] [START OPTIONS...]
 
 Runs `evolve start --task nanogpt` with the given budget of time and options, asks the card once a second for its
-utilisation, power and memory, and writes to FOLDER `card.csv` (second, percent, watts, MiB), `card.svg`, a plot of it
-with the ends of trials, and `population.db`. Prints births, outcomes, and the best program beside the best seed
+utilisation, power and memory, and writes to FOLDER `run`, what the command printed, `card.csv` (second, percent, watts,
+MiB), and `card.svg`, a plot of it with the ends of trials. Prints births, outcomes, and the best program beside the best seed
 program. "Utilisation" is the share of time in which anything ran on the card, as NVIDIA counts it; power tells how
 much of it was busy.
 """
@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,16 +29,18 @@ Sample = tuple[float, float, float, float]
 """Seconds since the start, percent, watts, MiB."""
 
 
-def watch(command: Sequence[str], gpu: int) -> tuple[list[Sample], str]:
-    """Run a command to its end; the card's samples meanwhile, and what the command printed last."""
-    samples = []
-    with tempfile.TemporaryFile("w+") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+def watch(command: Sequence[str], gpu: int, folder: Path) -> list[Sample]:
+    """Run a command to its end; the card's samples meanwhile."""
+    samples: list[Sample] = []
+    with open(folder / "start.log", "w") as output, open(folder / "card.csv", "w", buffering=1) as table:
+        table.write("second,percent,watts,MiB\n")
         began = time.monotonic()
-        while process.poll() is None:
-            samples.append((time.monotonic() - began, *ask(gpu)))
-            time.sleep(1.0)
-        output.seek(0)
-        return samples, output.read()[-3000:]
+        with subprocess.Popen(command, stdout=output, stderr=output) as process:
+            while process.poll() is None:
+                samples.append((time.monotonic() - began, *ask(gpu)))
+                table.write(",".join(f"{number:.1f}" for number in samples[-1]) + "\n")
+                time.sleep(1.0)
+    return samples
 
 
 def ask(gpu: int) -> tuple[float, float, float]:
@@ -103,20 +103,16 @@ def main() -> None:
     parser.add_argument("--time", default="480s")
     options, others = parser.parse_known_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
-        command = [
-            *(sys.executable, "-P", "-m", "evolve", "start", "--task", "nanogpt", "--data", str(options.shards)),
-            *("--gpus", str(options.gpu), "--budget-time", options.time, "--run", str(run), *others),
-        ]
-        samples, said = watch(command, options.gpu)
-        print(" ".join(command[3:]), said, sep="\n")
-        for view in ("status", "ls"):
-            subprocess.run([*command[:4], view, "--run", str(run)], check=False)
-        ends = told(run / "population.db")
-        shutil.copy(run / "population.db", options.folder)
-    lines = (",".join(f"{number:.1f}" for number in sample) for sample in samples)
-    (options.folder / "card.csv").write_text("second,percent,watts,MiB\n" + "\n".join(lines) + "\n")
+    run = options.folder / "run"
+    command = [
+        *(sys.executable, "-P", "-m", "evolve", "start", "--task", "nanogpt", "--data", str(options.shards)),
+        *("--gpus", str(options.gpu), "--budget-time", options.time, "--run", str(run), *others),
+    ]
+    samples = watch(command, options.gpu, options.folder)
+    print(" ".join(command[3:]), (options.folder / "start.log").read_text()[-3000:], sep="\n")
+    for view in ("status", "ls"):
+        subprocess.run([*command[:4], view, "--run", str(run)], check=False)
+    ends = told(run / "population.db")
     title = f"{gpus()[options.gpu].model}: a search of {options.time}; strokes are the ends of trials"
     (options.folder / "card.svg").write_text("\n".join(plot(samples, ends, title)) + "\n")
     busy = [sample[1] for sample in samples]
