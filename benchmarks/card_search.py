@@ -4,9 +4,9 @@
 
 Runs `evolve start --task nanogpt` with the given budget of time and options, asks the card once a second for its
 utilisation, power and memory, and writes to FOLDER `run`, what the command printed, `card.csv` (second, percent, watts,
-MiB), and `card.svg`, a plot of it with the ends of trials. Prints births, outcomes, and the best program beside the best seed
-program. "Utilisation" is the share of time in which anything ran on the card, as NVIDIA counts it; power tells how
-much of it was busy.
+MiB), and `card.svg`, a plot of it with the ends of trials. Prints births, outcomes, and the best program beside the
+best seed program. "Utilisation" is the share of time in which anything ran on the card, as NVIDIA counts it; power
+tells how much of it was busy.
 """
 
 from __future__ import annotations
