@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from evaluator.check import Rejected, check
-from evaluator.devices.found import model_of, place_of
+from evaluator.devices.found import model_of, place_of, shares
 from evaluator.fingerprint import fingerprint
 from evaluator.process import require_linux
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
@@ -31,9 +31,19 @@ _PATIENCE_FACTOR, _PATIENCE_SECONDS = 2.0, 60.0
 """A slot silent for the factor times the rung's wall-clock limit plus these seconds is taken for dead."""
 
 
-def has_room(rung: Rung, there: Sequence[Rung]) -> bool:
-    """Whether a card that trains some rungs may train one more: some want it to themselves."""
-    return not there or not (rung.alone or any(other.alone for other in there))
+def has_room(alone: bool, there: Sequence[bool]) -> bool:
+    """Whether a card may take one more trial: some want it to themselves.
+
+    Args:
+        alone: Whether the new one does.
+        there: Whether those do that it trains now.
+    """
+    return not there or not (alone or any(there))
+
+
+def on_card(device: str) -> bool:
+    """Whether trials on a device get in each other's way: by its memory, and by faults that end all work there."""
+    return device != "cpu"
 
 
 class EvaluatorError(RuntimeError):
@@ -42,8 +52,18 @@ class EvaluatorError(RuntimeError):
 
 @dataclass
 class _Job:
+    """A trial asked for.
+
+    Attributes:
+        alone: Whether it is to have its card to itself.
+        company: Whether it had not, at some time of this run.
+        losses: Runs that ended with their trainer.
+    """
+
     ticket: int
     request: TrialRequest
+    alone: bool
+    company: bool = False
     losses: int = 0
     deadline: float = 0.0
 
@@ -122,7 +142,7 @@ class Evaluator:
         except Rejected as rejection:
             self._done.append((self._tickets, self._failed(request, Outcome.REJECTED, str(rejection))))
         else:
-            self._waiting.append(_Job(self._tickets, request))
+            self._waiting.append(_Job(self._tickets, request, request.rung.alone))
             self._hand_out()
         return self._tickets
 
@@ -205,23 +225,33 @@ class Evaluator:
             raise EvaluatorError("the task's text has changed since this run started; start the run again")
         self._slots[slot] = None
         self._deaths = 0
-        self._done.append((job.ticket, trial))
+        if trial.outcome is Outcome.OUT_OF_MEMORY and job.company and on_card(slot.device):
+            job.alone = True  # whose memory it was that was missing, only this can tell
+            self._waiting.appendleft(job)
+        else:
+            self._done.append((job.ticket, trial))
 
     def _bury(self, slot: Slot) -> None:
         """A slot died: its trial is lost, and run again unless that has happened too often."""
         job = self._slots.pop(slot)
         slot.close()
         self._deaths += 1
-        if self._deaths > _DEATHS_IN_A_ROW:
+        # A fault on a card ends all trials there.
+        together = -(-self._jobs // len(self._devices)) if on_card(slot.device) else 1
+        if self._deaths > _DEATHS_IN_A_ROW * together:
             raise EvaluatorError(f"trainer processes keep dying; the last lines of their log:\n{self._server.log()}")
         if job is None:
             return
         job.losses += 1
         if job.losses <= _RETRIES:
+            job.alone = job.alone or (on_card(slot.device) and job.losses == _RETRIES)
             self._waiting.appendleft(job)
-        else:
-            reason = f"the trainer died {job.losses} times under this trial; its log ends: {self._server.log()}"
-            self._done.append((job.ticket, self._failed(job.request, Outcome.LOST, reason)))
+            return
+        reason = f"the trainer died {job.losses} times under this trial; its log ends: {self._server.log()}"
+        if on_card(slot.device) and shares():
+            reason = f"the card failed under this trial {job.losses} times, at last with nobody else on it"
+        outcome = Outcome.CRASHED if on_card(slot.device) and shares() else Outcome.LOST
+        self._done.append((job.ticket, self._failed(job.request, outcome, reason)))
 
     def _restart_server(self) -> None:
         """The fork server died, and every slot with it."""
@@ -252,6 +282,10 @@ class Evaluator:
         for slot, job in list(self._slots.items()):
             if job is None and self._waiting and self._has_room(slot.device):
                 job = self._waiting.popleft()
+                there = self._on(slot.device)
+                job.company = bool(there)
+                for neighbour in there:
+                    neighbour.company = True
                 patience = _PATIENCE_FACTOR * job.request.rung.limits.wall_seconds + _PATIENCE_SECONDS
                 job.deadline = time.monotonic() + patience
                 self._slots[slot] = job
@@ -262,8 +296,11 @@ class Evaluator:
 
     def _has_room(self, device: str) -> bool:
         """Whether the next trial may run on a device."""
-        there = [job.request.rung for slot, job in self._slots.items() if job is not None and slot.device == device]
-        return device == "cpu" or has_room(self._waiting[0].request.rung, there)
+        return not on_card(device) or has_room(self._waiting[0].alone, [job.alone for job in self._on(device)])
+
+    def _on(self, device: str) -> list[_Job]:
+        """What runs on a device."""
+        return [job for slot, job in self._slots.items() if job is not None and slot.device == device]
 
     def _failed(self, request: TrialRequest, outcome: Outcome, reason: str) -> Trial:
         return Trial(

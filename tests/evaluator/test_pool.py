@@ -17,6 +17,7 @@ from evaluator.records import Outcome, Rung, Trial, TrialRequest
 from evaluator.sandbox import SANDBOXES, get_sandbox
 from evaluator.sandbox.probe import reason_against
 from evaluator.tasks.charlm import CharLM
+from evaluator.wire import Channel
 
 
 def plain_loop(task: CharLM, source: str, rung: Rung, rng_seed: int) -> list[tuple[int, float]]:
@@ -176,13 +177,82 @@ def test_no_slots_is_an_error(task) -> None:
         Evaluator(task, jobs=0)
 
 
-def test_a_card_trains_several_rungs_at_once_but_some_alone(rung: Rung) -> None:
-    alone = replace(rung, alone=True)
-    assert has_room(rung, [])
-    assert has_room(rung, [rung, rung])
-    assert has_room(alone, [])
-    assert not has_room(alone, [rung])
-    assert not has_room(rung, [alone])
+def test_a_card_trains_several_at_once_but_some_alone() -> None:
+    assert has_room(alone=False, there=[])
+    assert has_room(alone=False, there=[False, False])
+    assert has_room(alone=True, there=[])
+    assert not has_room(alone=True, there=[False])
+    assert not has_room(alone=False, there=[True])
+
+
+EATER = """
+import torch
+def recipe(model, train_steps):
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
+    kept = []
+    def set_hparams(step):
+        if step == 5:
+            kept.append(torch.ones(1 << 34))
+    return dict(optimizers=[optimizer], set_hparams=set_hparams)
+"""
+
+
+def spied(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Digests of the requests that trainers are sent, on a processor that passes for a card."""
+    sent: list[str] = []
+    send = Channel.send
+
+    def spy(self, message, *rest):
+        if isinstance(message, TrialRequest):
+            sent.append(message.digest)
+        send(self, message, *rest)
+
+    monkeypatch.setattr(Channel, "send", spy)
+    monkeypatch.setattr("evaluator.pool.on_card", lambda device: True)
+    return sent
+
+
+def test_who_runs_out_of_memory_in_company_runs_again_alone(task, rung, monkeypatch) -> None:
+    sent = spied(monkeypatch)
+    with Evaluator(task, jobs=2) as pool:
+        for digest, source in (("eater", EATER), ("honest", SGD), ("later", SGD)):
+            pool.submit(TrialRequest(digest, source, replace(rung, train_steps=400, validate_every=400), 0))
+        found: dict[str, Outcome] = {}
+        while len(found) < 3:
+            found.update({trial.digest: trial.outcome for _, trial in pool.wait()})
+    assert found == {"eater": Outcome.OUT_OF_MEMORY, "honest": Outcome.FINISHED, "later": Outcome.FINISHED}
+    assert sent.count("eater") == 2
+    assert sorted(sent) == ["eater", "eater", "honest", "later"]
+
+
+def test_who_runs_out_of_memory_alone_is_told_at_once(task, rung, monkeypatch) -> None:
+    sent = spied(monkeypatch)
+    with Evaluator(task, jobs=1) as pool:
+        pool.submit(TrialRequest("eater", EATER, rung, 0))
+        ((_, trial),) = pool.wait()
+    assert trial.outcome is Outcome.OUT_OF_MEMORY
+    assert sent == ["eater"]
+
+
+@pytest.mark.parametrize(("shared", "outcome"), [(True, Outcome.CRASHED), (False, Outcome.LOST)])
+def test_whose_trainers_die_runs_alone_at_last_and_is_to_blame_where_a_fault_would_end_them(
+    shared, outcome, task, rung, monkeypatch
+) -> None:
+    spied(monkeypatch)
+    monkeypatch.setattr("evaluator.pool.shares", lambda: shared)
+    endless = replace(rung, train_steps=100_000)
+    done: list[tuple[int, Trial]] = []
+    with Evaluator(task, jobs=2) as pool:
+        for digest in ("one", "other"):
+            pool.submit(TrialRequest(digest, SGD, endless, 0))
+        while not done:
+            at_work = [job for job in pool._slots.values() if job is not None]
+            assert not any(job.alone for job in at_work) or len(at_work) == 1
+            for slot, job in list(pool._slots.items()):
+                if job is not None:
+                    slot.kill()
+            done = pool.wait(timeout=0.01)
+    assert done[0][1].outcome is outcome
 
 
 def test_devices_of_different_models_are_refused(task, monkeypatch) -> None:
