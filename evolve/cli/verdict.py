@@ -78,6 +78,8 @@ def command(
     compared = _compare(verdicts, against, rule, step_worth) if against is not None else [None] * len(verdicts)
     for problem in problems:
         click.echo(str(problem), err=True)
+    if reading.passed_over:
+        click.echo(f"passed over, since no validation is in them: {', '.join(reading.passed_over)}", err=True)
     if as_json:
         print_json([_plain(verdict, pair) for verdict, pair in zip(verdicts, compared, strict=True)])
     elif verdicts:

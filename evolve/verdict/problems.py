@@ -15,10 +15,12 @@ class Problem:
     Attributes:
         where: `file` or `file:line`.
         text: What was expected, what came, what became of it.
+        no_log: Whether the whole file is something else than a log, as files beside logs may be.
     """
 
     where: str
     text: str
+    no_log: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.text}"
@@ -26,10 +28,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Reading:
-    """What came of reading: runs, and what could not be read."""
+    """What came of reading: runs, what could not be read, and files that were no logs and stood beside some."""
 
     runs: tuple[Run, ...] = ()
     problems: tuple[Problem, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
 
 def joined(readings: Iterable[Reading]) -> Reading:

@@ -40,6 +40,7 @@ class Run:
         curve: Validation loss by step, steps increasing; not finite where the log says so.
         train_steps: Length of the run as its log declares it, None if unknown.
         source: Digest of the source text that the log begins with, "" without one.
+        others: Other validation losses that its lines name and that are not read.
         claim: What its row says was published.
     """
 
@@ -48,6 +49,7 @@ class Run:
     curve: Mapping[int, float]
     train_steps: int | None = None
     source: str = ""
+    others: tuple[str, ...] = ()
     claim: Claim = Claim()
 
     @property
@@ -183,6 +185,9 @@ def _notes(runs: Sequence[Run], repeated: Sequence[Run]) -> list[str]:
     if broken:
         where = _some([run.where for run in broken])
         notes.append(f"{_number(len(broken), 'run has', 'runs have')} losses that are not finite: {where}")
+    others = sorted({name for run in runs for name in run.others})
+    if others:
+        notes.append(f"the logs also tell {', '.join(others)}; val_loss is judged")
     sources = {run.source for run in runs} - {""}
     if len(sources) > 1:
         notes.append(f"the logs begin with {len(sources)} different sources: are they one recipe?")

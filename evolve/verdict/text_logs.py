@@ -18,7 +18,7 @@ CODE_LINE = re.compile(r"\s*(import|from|def|class)\s")
 STEP_LINE = re.compile(r"\s*step:(\d{1,9})(?:/(\d{1,9}))?(?=\s|$)(.*)")
 LOSS = re.compile(r"\bval_loss:\s*(\S*)")
 LEAST_CODE = 3
-OTHER_LOSS = re.compile(r"\b(val_\w*loss\w*|val_\w+):\s*[-+.\w]+")
+OTHER_LOSS = re.compile(r"\b(val_\w+):")
 
 EXPECTED = "a line of the form `step:N/T val_loss:X`"
 
@@ -60,13 +60,13 @@ def read_text_log(text: str, file: str, record: Name) -> Reading:
             problems.append(Problem(f"{file}:{number}", problem))
         _take(trials, number, step, length, loss)
     trials = _without_echoes(trials)
+    others = _other_losses(lines[start:])
     if not any(trial.curve for trial in trials):
-        problems.append(Problem(file, f"no validation was found; expected {EXPECTED}{_other_losses(lines[start:])}"))
+        named = f"; its step lines name {', '.join(others)}" if others else ""
+        problems.append(Problem(file, f"no validation was found; expected {EXPECTED}{named}", not others and not start))
         return Reading((), tuple(problems))
-    return Reading(
-        tuple(Run(record, f"{file}:{t.line}", dict(sorted(t.curve.items())), t.length, digest) for t in trials),
-        tuple(problems),
-    )
+    runs = (Run(record, f"{file}:{t.line}", dict(sorted(t.curve.items())), t.length, digest, others) for t in trials)
+    return Reading(tuple(runs), tuple(problems))
 
 
 def _end_of_source(lines: list[str]) -> int:
@@ -134,7 +134,7 @@ def _without_echoes(trials: list[_Trial]) -> list[_Trial]:
     return kept
 
 
-def _other_losses(lines: list[str]) -> str:
-    """Which other losses the step lines name, for the message of a log that has no `val_loss`."""
+def _other_losses(lines: list[str]) -> tuple[str, ...]:
+    """Which other validation losses the step lines name."""
     names = {found[1] for line in lines if (m := STEP_LINE.match(line)) for found in OTHER_LOSS.finditer(m[3])}
-    return f"; its step lines name {', '.join(sorted(names))}" if names else ""
+    return tuple(sorted(names - {"val_loss"}))

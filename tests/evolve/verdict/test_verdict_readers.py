@@ -105,6 +105,11 @@ def test_what_holds_no_validation_is_no_log(text):
     assert "no validation was found" in said(found)[0]
 
 
+def test_other_columns_are_told_and_not_read():
+    (run,) = read("step:1/2 val_loss:3.2 val_ema_loss:3.1\nstep:2/2 val_loss:3.1 val_ema_loss:3.0\n").runs
+    assert (dict(run.curve), run.others) == ({1: 3.2, 2: 3.1}, ("val_ema_loss",))
+
+
 def test_another_column_is_named():
     assert "val_ema_loss" in said(read("step:1/2 val_ema_loss:3.2\n"))[0]
 
@@ -179,10 +184,31 @@ def test_folders_files_and_globs(tmp_path):
     (folder / "README.md").write_text("step:400/400 val_loss:1.0\n")
     by_folder = read_all([str(folder)])
     assert by_folder.problems == ()
+    assert by_folder.passed_over == (str(folder / "requirements.txt"),)
     assert [(run.record, dict(run.curve)) for run in by_folder.runs] == [("recipe", SECOND), ("recipe", FIRST)]
     by_glob = read_all([f"{folder}/**/[12].txt", str(folder / "2.txt")])
-    assert sorted(str(run.record) for run in by_glob.runs) == ["recipe", "seeds"]  # each file once
+    assert sorted(str(run.record) for run in by_glob.runs) == ["1", "2"]  # each file once, each alone in its folder
     assert by_glob.problems == ()
+
+
+def test_a_log_that_ended_before_its_first_validation_is_told_even_in_a_folder(tmp_path):
+    (tmp_path / "1.txt").write_text(log(FIRST))
+    (tmp_path / "2.txt").write_text(log())
+    found = read_all([str(tmp_path)])
+    assert len(found.runs) == 1
+    assert [problem.where for problem in found.problems] == [str(tmp_path / "2.txt")]
+
+
+def test_files_of_one_folder_are_one_group_and_folders_of_one_name_are_not(tmp_path):
+    for parent in ("a", "b"):
+        folder = tmp_path / parent / "logs"
+        folder.mkdir(parents=True)
+        for i in (1, 2):
+            (folder / f"{i}.txt").write_text(log(curve(3.27, random.Random(f"{parent}{i}"))))
+    names = [run.record for run in read_all([f"{tmp_path}/*/logs/*.txt"]).runs]
+    assert names == [str(tmp_path / parent / "logs") for parent in "aabb"]
+    assert {run.record for run in read_all([f"{tmp_path}/a/logs/*.txt"]).runs} == {"logs"}
+    assert {run.record for run in read_all([str(tmp_path / "a"), str(tmp_path / "b")]).runs} == {"a", "b"}
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_read(tmp_path):
@@ -193,7 +219,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(tmp_path):
     names = ("empty.txt", "binary.txt", "nothing", "missing.txt", "*.none", "good.txt")
     found = read_all([str(tmp_path / name) for name in names])
     assert len(found.runs) == 1
-    assert [p.where for p in found.problems] == [str(tmp_path / name) for name in names[:-1]]
+    assert sorted(p.where for p in found.problems) == sorted(str(tmp_path / name) for name in names[:-1])
 
 
 def test_json_lines_are_known_by_their_name_or_their_first_sign(tmp_path):
