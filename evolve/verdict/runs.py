@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Name = str | int
 """What a group is called: the `record` of a row, or the name of a folder or file."""
@@ -110,7 +110,9 @@ def group_runs(runs: Iterable[Run]) -> tuple[Group, ...]:
             continue
         for length in sorted(lengths, key=lambda length: (length is None, length or 0)):
             name = f"{record}/{'unknown' if length is None else length}"
-            groups.append(_group(name, [run for run in members if run.train_steps == length]))
+            part = _group(name, [run for run in members if run.train_steps == length])
+            note = f"runs of {record} declare {len(lengths)} different lengths; those of one length are judged together"
+            groups.append(replace(part, notes=(note, *part.notes)))
     return tuple(groups)
 
 

@@ -98,6 +98,7 @@ def test_short_logs_that_agree_are_kept_because_chance_may_do_that():
 def test_runs_of_different_lengths_are_different_recipes():
     found = group_runs([*runs({1: 3.0}, train_steps=400), *runs({1: 3.0}, {1: 3.1}, train_steps=300)])
     assert [(each.record, len(each.runs)) for each in found] == [("a/300", 2), ("a/400", 1)]
+    assert all("2 different lengths" in each.notes[0] for each in found)
 
 
 def test_doubts_are_told():
