@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -69,6 +70,8 @@ def command(
 
     try:
         rule = Rule(target, margin, sigma)
+        if not 0 <= step_worth < math.inf:
+            raise ValueError(f"--step-worth: expected nats per step, 0 or more; got {step_worth}")
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     reading = read_all(logs)
@@ -154,6 +157,4 @@ def _plain(verdict: Verdict, compared: Comparison | None) -> dict[str, Any]:
 
 
 def _finite(number: float | None) -> float | None:
-    import math
-
     return number if number is not None and math.isfinite(number) else None

@@ -5,8 +5,8 @@ the level 0.001 is spent over the looks (`spending`) and the critical values fol
 statistic at all looks together (`boundaries`), with the benchmark's fixed sd or with the estimated one. Nothing here
 may know of programs, stores or logs.
 
-How to use it: `plan = make_plan(train_steps, validated_steps, claim)`, written down as `plan.to_dict()` together with the
-rng_seeds of `plan.most` runs; then make runs in that order, as many at once as one likes up to the next look, and after
-each call `decide(plan, runs)` with the curves of all runs that ended without a gap before them, None for one that
+How to use it: `plan = make_plan(train_steps, validated_steps, claim)`, written down as `plan.to_dict()` together with
+the rng_seeds of `plan.most` runs; then make runs in that order, as many at once as one likes up to the next look, and
+after each call `decide(plan, runs)` with the curves of all runs that ended without a gap before them, None for one that
 failed.
 """

@@ -45,7 +45,7 @@ def read_jsonl(text: str, file: str, record: Name) -> Reading:
 def _run(line: str, where: str, record: Name) -> Run:
     try:
         row = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _Unusable(f"expected a JSON object {EXPECTED}, got {quoted(line)} ({error})") from error
     if not isinstance(row, dict) or "curve" not in row:
         raise _Unusable(f"expected a JSON object {EXPECTED}, got {quoted(line)}")
@@ -65,9 +65,9 @@ def _number(row: dict[str, Any], key: str) -> float | None:
     value = row.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if not _is_number(value) or not math.isfinite(value):
         raise _Unusable(f"expected a number as `{key}`, got {quoted(repr(value))}")
-    return value
+    return float(value)
 
 
 def _curve(points: Any) -> dict[int, float]:
@@ -87,17 +87,25 @@ def _point(point: Any) -> tuple[int, float]:
     if not isinstance(point, list) or len(point) != 2:
         raise _Unusable(f"expected [step, loss] in `curve`, got {quoted(repr(point))}")
     step, loss = point
-    if isinstance(step, bool) or not isinstance(step, (int, float)) or not math.isfinite(step) or step != int(step):
+    if not _is_number(step) or not math.isfinite(step) or step != int(step):
         raise _Unusable(f"expected a whole number as step, got {quoted(repr(step))}")
     if step < 0:
         raise _Unusable(f"expected a step of 0 or more, got {step}")
     if loss is None:
         return int(step), math.nan
-    if isinstance(loss, bool) or not isinstance(loss, (int, float)):
+    if not _is_number(loss):
         raise _Unusable(f"expected a number or null as loss at step {step}, got {quoted(repr(loss))}")
     if loss <= 0:
         raise _Unusable(f"expected a loss above 0 at step {step}, got {quoted(repr(loss))}")
+    return int(step), float(loss)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number that a float can hold; true and false are none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
     try:
-        return int(step), float(loss)
+        float(value)
     except OverflowError:
-        return int(step), math.inf
+        return False
+    return True

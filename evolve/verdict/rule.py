@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from population.verdict import t_cdf
 
+ABSURD = 1e6
+"""Nats above which a loss is none, but a run that diverged."""
 ROUNDING = 1e-9
 """Slack of comparisons in nats: a mean of exactly 3.278 over four runs passes, whatever binary fractions make of it."""
 
@@ -77,7 +79,8 @@ class Evidence:
 def evidence(losses: Sequence[float], rule: Rule) -> Evidence:
     """Weigh the losses of all runs at one step.
 
-    A loss that is not finite counts as infinitely bad: leaving the run out would reward a recipe for diverging.
+    A loss that is not finite, or absurd, counts as infinitely bad: leaving the run out would reward a recipe for
+    diverging.
 
     Raises:
         ValueError: There are no losses.
@@ -85,7 +88,7 @@ def evidence(losses: Sequence[float], rule: Rule) -> Evidence:
     n = len(losses)
     if n == 0:
         raise ValueError("no losses to weigh; expected one for each run")
-    if not all(math.isfinite(loss) for loss in losses):
+    if not all(math.isfinite(loss) and loss < ABSURD for loss in losses):
         return Evidence(n, math.nan, None, -math.inf, 1.0, None, None)
     mean = math.fsum(losses) / n
     statistic = (rule.target - mean) * math.sqrt(n)

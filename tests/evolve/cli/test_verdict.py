@@ -50,7 +50,8 @@ def test_target_and_margin_can_be_set(folder):
     assert found["verdict"] == "not shown"
     (found,) = json.loads(evolve(folder / "bad", "--target", 3.29, "--margin", 0.006, "--json").stdout)
     assert found["verdict"] == "pass"
-    assert evolve(folder / "good", "--sigma", 0).exit_code == 2
+    for option, value in (("--sigma", 0), ("--target", "nan"), ("--step-worth", "nan"), ("--step-worth", -1)):
+        assert evolve(folder / "good", option, value).exit_code == 2
 
 
 def test_a_rival_from_elsewhere(folder):

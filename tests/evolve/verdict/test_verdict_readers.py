@@ -157,6 +157,10 @@ def test_rows_are_runs_with_claims():
         (row(claimed_n="x"), "`claimed_n`"),
         (row(record_steps=1.5), "whole number as `record_steps`"),
         ("[" * 100_000, "expected a JSON object"),
+        (row(curve=[[10**400, 3.2]]), "whole number as step"),
+        (row(curve=[[1, 10**400]]), "number or null"),
+        (row(claimed_mean=10**400), "`claimed_mean`"),
+        ('{"curve": [[1, 1' + "0" * 5000 + "]]}", "expected a JSON object"),
     ],
 )
 def test_a_bad_row_is_named_with_its_line_and_the_others_stay(line, words):

@@ -32,7 +32,7 @@ def test_the_t_test_agrees_with_a_table():
     assert found.p_t == pytest.approx(0.0371, abs=1e-4)
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e300])
 def test_a_loss_that_is_not_finite_counts_as_infinitely_bad(bad):
     found = evidence([3.0, bad, 3.0], CURRENT)
     assert not found.holds(CURRENT)
