@@ -18,6 +18,7 @@ COMMANDS = {
     "diff": "Show what differs between two programs.",
     "lineage": "Show who descends from whom.",
     "promote": "Take a program to the full rung and give a verdict.",
+    "verdict": "Apply the benchmark's statistical rules to anyone's logs.",
     "eval": "Score one genome outside any run.",
     "seeds": "List the seed programs.",
     "data": "Make or fetch token shards for the task nanogpt.",
