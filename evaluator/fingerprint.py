@@ -10,7 +10,7 @@ from importlib import metadata
 
 from evaluator.devices.found import Place
 from evaluator.records import Rung
-from evaluator.tasks.base import Task
+from evaluator.tasks.base import Task, ranks_of
 
 VERSION = 1
 """Raised whenever a change to this package may move a value: older trials are then never reused."""
@@ -32,18 +32,20 @@ def fingerprint(task: Task, rung: Rung, place: Place) -> str:
     Returns:
         16 hex digits.
     """
+    problem = task.problem(rung)
+    ranks = ranks_of(problem, place.ranks)
     rung_fields = asdict(rung)
     del rung_fields["limits"], rung_fields["traced_steps"], rung_fields["alone"]  # none of them moves a value
     return _digest(
         {
             "task": task.name,
-            "config": dict(task.problem(rung).describe()),
+            "config": dict(problem.describe()),
             "data": task.data_digest(),
             "rung": rung_fields,
             "evaluator": VERSION,
             "torch": _torch_version(),
             "device": place.model,
-            "numerics": place.numerics,
+            "numerics": place.numerics + (f", {ranks} ranks" if ranks > 1 else ""),
         }
     )
 

@@ -13,8 +13,10 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 
+from evaluator.devices.base import Device
 from evaluator.messages import SlotStarted, StartSlot
 from evaluator.process import close_all_but, die_with_parent
 from evaluator.sandbox import NO_SANDBOX, Sandbox, get_sandbox
@@ -44,7 +46,7 @@ def main(engine_fd: int, parent: int, device: str, sandboxes: Sequence[str]) -> 
         while True:
             message, fds = engine.receive()
             assert isinstance(message, StartSlot)
-            _start_slot(engine, fds[0], message.device, sandbox.name)
+            _start_slot(engine, fds[0], message, sandbox.name)
     except ClosedError:
         os._exit(0)
 
@@ -73,14 +75,14 @@ def _warm_up() -> None:
     gc.freeze()
 
 
-def _start_slot(engine: Channel, trainer_fd: int, device: str, sandbox: str) -> None:
+def _start_slot(engine: Channel, trainer_fd: int, wanted: StartSlot, sandbox: str) -> None:
     ours, theirs = socket.socketpair()
     nursery = _fork()
     if nursery == 0:
-        _become_nursery(theirs, get_sandbox(sandbox, _only(device)))
+        _become_nursery(theirs, get_sandbox(sandbox, _only(wanted.device)))
     trainer = _fork()
     if trainer == 0:
-        _become_trainer(trainer_fd, ours, _only(device))
+        _become_trainer(trainer_fd, ours, wanted)
     pidfd = os.pidfd_open(trainer)
     engine.send(SlotStarted(sandbox), [pidfd])
     os.close(pidfd)
@@ -116,12 +118,20 @@ def _become_nursery(trainer: socket.socket, sandbox: Sandbox) -> NoReturn:
     run_nursery(Channel(trainer), sandbox)
 
 
-def _become_trainer(engine_fd: int, nursery: socket.socket, device: str) -> NoReturn:
-    from evaluator.devices import get_device
+def _become_trainer(engine_fd: int, nursery: socket.socket, wanted: StartSlot) -> NoReturn:
+    from evaluator.ranks import Team
     from evaluator.trainer import run_trainer
 
     close_all_but({engine_fd, nursery.fileno()})
-    run_trainer(Channel(socket.socket(fileno=engine_fd)), Channel(nursery), get_device(device))
+    team = Team([partial(_device, name) for name in wanted.further])
+    run_trainer(Channel(socket.socket(fileno=engine_fd)), Channel(nursery), _device(wanted.device), team)
+
+
+def _device(name: str) -> Device:
+    """The device, with no other to be seen by this process from now on."""
+    from evaluator.devices import get_device
+
+    return get_device(_only(name))
 
 
 if __name__ == "__main__":

@@ -39,6 +39,19 @@ def views(model: nn.Module, flat: Tensor) -> list[Tensor]:
     return found
 
 
+def stretches(model: nn.Module, flat: Tensor) -> list[Tensor]:
+    """All of `flat` as few flat tensors: one for each run of parameters of one dtype."""
+    found: list[Tensor] = []
+    start = end = 0
+    parameters = list(model.parameters())
+    for parameter, following in zip(parameters, [*parameters[1:], None], strict=True):
+        end += _padded(parameter)
+        if following is None or following.dtype != parameter.dtype:
+            found.append(flat[start:end].view(parameter.dtype))
+            start = end
+    return found
+
+
 def bind(model: nn.Module, flat: Tensor) -> None:
     """Have the parameters of `model` lie in `flat`; what they held is dropped."""
     for parameter, home in zip(model.parameters(), views(model, flat), strict=True):

@@ -16,9 +16,11 @@ class StartSlot:
 
     Attributes:
         device: Where it will train.
+        further: Devices that train with it, where a batch can be cut.
     """
 
     device: str
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -78,20 +78,28 @@ class Evaluator:
         jobs: Trials at once; each takes one core, and a share of its device.
         sandboxes: Names of those that may confine candidates, in order of preference (`evaluator.sandbox`).
         devices: Where they are trained, by turns; all of one model.
+        ranks: Devices that train a trial together: the first so many, the next so many, and so on.
 
     Raises:
-        ValueError: `jobs` is below 1, or a device is not there, or they differ.
+        ValueError: `jobs` is below 1, or a device is not there, or they differ, or some are left over.
         OSError: Not Linux.
     """
 
     def __init__(
-        self, task: Task, jobs: int, sandboxes: Sequence[str] = STRONG, devices: Sequence[str] = ("cpu",)
+        self,
+        task: Task,
+        jobs: int,
+        sandboxes: Sequence[str] = STRONG,
+        devices: Sequence[str] = ("cpu",),
+        ranks: int = 1,
     ) -> None:
         require_linux()
         if jobs < 1:
             raise ValueError(f"jobs must be at least 1, but is {jobs}")
         if len({model_of(device) for device in devices}) != 1:
             raise ValueError(f"trials must be comparable: expected devices of one model, got {', '.join(devices)}")
+        if ranks < 1 or len(devices) % ranks:
+            raise ValueError(f"{len(devices)} devices cannot be put together {ranks} by {ranks}")
         self._task = task
         self._jobs = jobs
         self._tickets = 0
@@ -100,8 +108,9 @@ class Evaluator:
         self._deaths = 0
         self._closed = False
         self._slots: dict[Slot, _Job | None] = {}
-        self._place = place_of(devices[0])
-        self._sandboxes, self._devices = tuple(sandboxes), tuple(devices)
+        self._place = place_of(devices[0], ranks)
+        self._sandboxes, self._kind = tuple(sandboxes), devices[0]
+        self._groups = {devices[first]: devices[first : first + ranks] for first in range(0, len(devices), ranks)}
         self._server = self._start_server()
         self._fill()
 
@@ -237,7 +246,7 @@ class Evaluator:
         slot.close()
         self._deaths += 1
         # A fault on a card ends all trials there.
-        together = -(-self._jobs // len(self._devices)) if on_card(slot.device) else 1
+        together = -(-self._jobs // len(self._groups)) if on_card(slot.device) else 1
         if self._deaths > _DEATHS_IN_A_ROW * together:
             raise EvaluatorError(f"trainer processes keep dying; the last lines of their log:\n{self._server.log()}")
         if job is None:
@@ -266,15 +275,15 @@ class Evaluator:
         self._server = self._start_server()
 
     def _start_server(self) -> ForkServer:
-        return ForkServer(self._sandboxes, self._devices[0])
+        return ForkServer(self._sandboxes, self._kind)
 
     def _fill(self) -> None:
         """Have as many slots as jobs."""
         while len(self._slots) < self._jobs:
             try:
                 taken = Counter(slot.device for slot in self._slots)
-                device = min(self._devices, key=lambda name: taken[name])
-                self._slots[self._server.start_slot(self._task, device, self._place)] = None
+                first = min(self._groups, key=lambda name: taken[name])
+                self._slots[self._server.start_slot(self._task, self._groups[first], self._place)] = None
             except ClosedError:
                 self._restart_server()
 

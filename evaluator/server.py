@@ -40,7 +40,7 @@ class Slot:
 
     Attributes:
         channel: Socket to the trainer; closes when the trainer ends.
-        device: Where it trains.
+        device: Where it trains; of several the first.
     """
 
     def __init__(self, channel: Channel, device: str) -> None:
@@ -125,16 +125,18 @@ class ForkServer:
                 start_new_session=True,
             )
 
-    def start_slot(self, task: Task, device: str, place: Place) -> Slot:
-        """Ask for a slot; it can be given work at once, even before the fork server has come up.
+    def start_slot(self, task: Task, devices: Sequence[str], place: Place) -> Slot:
+        """Ask for a slot on one device, or on several that train together.
+
+        It can be given work at once, even before the fork server has come up.
 
         Raises:
             ClosedError: The fork server is gone.
         """
         ours, theirs = socket.socketpair()
-        slot = Slot(Channel(ours), device)
+        slot = Slot(Channel(ours), devices[0])
         with theirs:
-            self.channel.send(StartSlot(device), [theirs.fileno()])
+            self.channel.send(StartSlot(devices[0], tuple(devices[1:])), [theirs.fileno()])
         slot.channel.send(Prepare(task, place))
         self._starting.append(slot)
         return slot

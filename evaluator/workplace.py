@@ -11,7 +11,7 @@ import torch
 
 from evaluator.devices.base import Device
 from evaluator.layout import Buffers, bind, flat_bytes, views
-from evaluator.tasks.base import Problem
+from evaluator.tasks.base import WHOLE, Problem, Share
 
 
 class Workplace:
@@ -23,6 +23,7 @@ class Workplace:
     Args:
         problem: What to train.
         device: Where; started.
+        share: Its part of every batch.
 
     Attributes:
         training: The problem's losses and scores.
@@ -31,9 +32,9 @@ class Workplace:
         gradients: Their gradients, laid out alike.
     """
 
-    def __init__(self, problem: Problem, device: Device) -> None:
+    def __init__(self, problem: Problem, device: Device, share: Share = WHOLE) -> None:
         self.problem, self.device = problem, device
-        self.training = problem.training(device.torch_device())
+        self.training = problem.training(device.torch_device(), share)
         self.model = problem.shape().build()
         self._size = flat_bytes(self.model)
         self.weights = torch.zeros(self._size, dtype=torch.uint8, device=device.torch_device())

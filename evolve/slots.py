@@ -29,11 +29,13 @@ class Slots:
         jobs: Trials at once.
         devices: Names of the devices, all of one model.
         sandboxes: Names of the sandboxes that may confine candidates, in order of preference.
+        ranks: Devices that train a trial together.
     """
 
     jobs: int
     devices: tuple[str, ...]
     sandboxes: tuple[str, ...]
+    ranks: int = 1
 
     def __str__(self) -> str:
         on = f" on {self.cards} x {self.model.removeprefix('cuda ')}" if self.cards else ""
@@ -51,7 +53,12 @@ class Slots:
 
 
 def slots_for(
-    task: Task, jobs: int | None, wanted: Sequence[int] | None, trials_per_gpu: int | None, weak: bool
+    task: Task,
+    jobs: int | None,
+    wanted: Sequence[int] | None,
+    trials_per_gpu: int | None,
+    weak: bool,
+    ranks: int = 1,
 ) -> Slots:
     """The slots that a user asked for, or those that suit the task on this machine.
 
@@ -61,6 +68,7 @@ def slots_for(
         wanted: Numbers of the cards to use; None for all, where the task wants cards.
         trials_per_gpu: Trials at once on each card; None for as many as its processor cores can serve.
         weak: Whether candidates may be confined by resource limits alone.
+        ranks: Cards that train one trial of the full rung together.
 
     Raises:
         SlotsError: The task or the machine cannot do that.
@@ -69,6 +77,8 @@ def slots_for(
     if wanted is None and task.devices[0] == "cpu":
         if trials_per_gpu is not None:
             raise SlotsError(f"--trials-per-gpu goes with --gpus: {task.name} is trained on the processor")
+        if ranks > 1:
+            raise SlotsError(f"--gpus-per-trial goes with --gpus: {task.name} is trained on the processor")
         return Slots(jobs or cores, ("cpu",), sandboxes)
     if "cuda" not in task.devices:
         raise SlotsError(f"--gpus: {task.name} is trained on the processor; leave the option out")
@@ -87,8 +97,21 @@ def slots_for(
     if len({gpus()[index].model for index in chosen}) > 1:
         names = ", ".join(f"{index}: {gpus()[index].model}" for index in chosen)
         raise SlotsError(f"--gpus: values of different models cannot be compared, choose cards of one ({names})")
+    if ranks > 1:
+        _check_ranks(task, ranks, len(chosen))
     need = max(task.problem(task.rung(name)).card_bytes for name in SEARCH_RUNGS)
     room = min(gpus()[index].memory_bytes for index in chosen) // need
     most = TRIALS_PER_SHARED_GPU if shares() else TRIALS_PER_GPU
     each = trials_per_gpu or max(1, min(most, room, cores // (CORES_PER_TRIAL * len(chosen))))
-    return Slots(each * len(chosen), tuple(f"cuda:{index}" for index in chosen), sandboxes)
+    places = len(chosen) // ranks * (each if ranks == 1 else 1)
+    return Slots(places, tuple(f"cuda:{index}" for index in chosen), sandboxes, ranks)
+
+
+def _check_ranks(task: Task, ranks: int, cards: int) -> None:
+    parts = task.problem(task.rung("full")).parts
+    possible = [number for number in range(1, parts + 1) if parts % number == 0 and cards % number == 0]
+    if ranks not in possible:
+        raise SlotsError(
+            f"--gpus-per-trial {ranks}: a step of {task.name}'s full rung is {parts} passes, and {cards} cards were "
+            f"chosen; both must come out even: choose {' or '.join(map(str, possible))}"
+        )

@@ -60,21 +60,23 @@ class Place:
     Attributes:
         model: What the device is, such as "cpu x86_64" or "cuda NVIDIA H200".
         numerics: How the trainer computes on it.
+        ranks: Devices that train a trial together, where its batch can be cut.
     """
 
     model: str
     numerics: str
+    ranks: int = 1
 
 
-def place_of(device: str) -> Place:
-    """The place that a device is.
+def place_of(device: str, ranks: int = 1) -> Place:
+    """The place that a device is, or so many of its model.
 
     Raises:
         ValueError: There is no such card here.
     """
     if device == "cpu":
-        return Place(model_of(device), "eager fp32, one thread")
-    return Place(model_of(device), "compiled, fused head, graphs" if compiles() else "eager, graphs")
+        return Place(model_of(device), "eager fp32, one thread", ranks)
+    return Place(model_of(device), "compiled, fused head, graphs" if compiles() else "eager, graphs", ranks)
 
 
 def model_of(device: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from evaluator.records import Rung
@@ -12,6 +13,22 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 DeviceKind = Literal["cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class Share:
+    """One rank's part of every batch and of all held-out tokens.
+
+    Attributes:
+        rank: Which, from 0.
+        ranks: Into how many equal parts they are cut.
+    """
+
+    rank: int = 0
+    ranks: int = 1
+
+
+WHOLE = Share()
 
 
 class Shape(Protocol):
@@ -24,6 +41,8 @@ class Shape(Protocol):
 
 class Training(Protocol):
     """The trainer's side of a task: tokens, forward pass, scores. Never in a candidate process.
+
+    All sums are over the share that it was made for: over all ranks they add up to those of the whole.
 
     Attributes:
         guess: Loss of whoever holds all tokens for equally likely, nats per token.
@@ -44,7 +63,10 @@ class Training(Protocol):
         ...
 
     def held_out(self, model: nn.Module, split: str) -> float:
-        """Mean loss in nats per token on "validation" or "test"; may be infinite or not a number."""
+        """Mean loss in nats per token on "validation" or "test"; may be infinite or not a number.
+
+        Of a share: the sum over its tokens, divided by the number of all.
+        """
         ...
 
 
@@ -54,6 +76,11 @@ class Problem(Protocol):
     @property
     def tokens_per_step(self) -> int:
         """Tokens in one optimizer step's batch: gradients are sums over them."""
+        ...
+
+    @property
+    def parts(self) -> int:
+        """How many passes make a step: into so many equal shares it can be cut, or into as many as divide that."""
         ...
 
     @property
@@ -69,9 +96,18 @@ class Problem(Protocol):
         """The model's names and shapes."""
         ...
 
-    def training(self, device: torch.device) -> Training:
-        """Load the data and build the forward pass; imports torch."""
+    def training(self, device: torch.device, share: Share = WHOLE) -> Training:
+        """Load the data and build the forward pass; imports torch.
+
+        Raises:
+            ValueError: Batches cannot be cut so.
+        """
         ...
+
+
+def ranks_of(problem: Problem, devices: int) -> int:
+    """How many of so many devices train a problem together: all, or one where shares would not be equal."""
+    return devices if problem.parts % devices == 0 else 1
 
 
 class Task(Protocol):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluator.records import Limits, Rung
-from evaluator.tasks.base import DeviceKind
+from evaluator.tasks.base import WHOLE, DeviceKind, Share
 from evaluator.tasks.text import Text, load_text
 
 if TYPE_CHECKING:
@@ -62,6 +62,11 @@ class CharLM:
     def tokens_per_step(self) -> int:
         """Bytes in a step."""
         return self.batch * self.context
+
+    @property
+    def parts(self) -> int:
+        """One pass makes a step."""
+        return 1
 
     @property
     def card_bytes(self) -> int:
@@ -128,11 +133,12 @@ class CharLM:
 
         return GPTShape(vocab=256, width=self.width, depth=self.depth, heads=self.heads)
 
-    def training(self, device: torch.device) -> CharLMTraining:
+    def training(self, device: torch.device, share: Share = WHOLE) -> CharLMTraining:
         """The trainer's side; imports torch and reads the text."""
         from evaluator.tasks.charlm_training import CharLMTraining
 
         assert device.type in self.devices, device
+        assert share == WHOLE, share
         return CharLMTraining(self)
 
     def _rungs(self) -> tuple[Rung, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluator.records import Limits, Rung
-from evaluator.tasks.base import DeviceKind
+from evaluator.tasks.base import WHOLE, DeviceKind, Share
 from evaluator.tasks.shards import ShardError, Shards, find_shards
 from evaluator.tasks.text import load_text
 
@@ -92,6 +92,11 @@ class NanoGPTProblem:
         return self.size.batch * self.size.context
 
     @property
+    def parts(self) -> int:
+        """Microbatches of a step."""
+        return -(-self.size.batch // self.size.microbatch)
+
+    @property
     def card_bytes(self) -> int:
         """Logits and their gradients above all; two processes' contexts, weights, and an optimizer's state.
 
@@ -113,11 +118,17 @@ class NanoGPTProblem:
         size = self.size
         return GPTShape(self.vocabulary, size.width, size.depth, size.heads, embed_dtype="bfloat16")
 
-    def training(self, device: torch.device) -> NanoGPTTraining:
-        """The trainer's side; imports torch and reads tokens."""
+    def training(self, device: torch.device, share: Share = WHOLE) -> NanoGPTTraining:
+        """The trainer's side; imports torch and reads tokens.
+
+        Raises:
+            ValueError: Microbatches cannot be dealt to so many ranks alike.
+        """
         from evaluator.tasks.nanogpt_training import NanoGPTTraining
 
-        return NanoGPTTraining(self, device)
+        if self.parts % share.ranks:
+            raise ValueError(f"a step's {self.parts} microbatches cannot be dealt to {share.ranks} ranks alike")
+        return NanoGPTTraining(self, device, share)
 
 
 @dataclass(frozen=True)

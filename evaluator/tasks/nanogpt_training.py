@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from evaluator.devices.found import compiles
+from evaluator.tasks.base import WHOLE, Share
 from evaluator.tasks.fused_head import exponentials, summed_cross_entropy
 from evaluator.tasks.gpt import GPT
 from evaluator.tasks.nanogpt import BENCHMARK_HELD_OUT, token_bytes
@@ -36,10 +37,12 @@ class NanoGPTTraining:
     Args:
         problem: Sizes and data.
         device: Where.
+        share: Which part of every batch, in whole microbatches.
     """
 
-    def __init__(self, problem: NanoGPTProblem, device: torch.device) -> None:
+    def __init__(self, problem: NanoGPTProblem, device: torch.device, share: Share = WHOLE) -> None:
         size = problem.size
+        self._share = share
         self.guess = math.log(problem.vocabulary)
         self._size, self._device = size, device
         self._batches = Batches(problem.data, size.batch * size.context, device)
@@ -72,14 +75,16 @@ class NanoGPTTraining:
         tokens = self._held_out[split]
         run = self._run("score", model, self._score)
         losses = [run().clone() for _ in self._microbatches(tokens)]
-        total: float = torch.stack(losses).double().sum().item()
+        total: float = torch.stack(losses).double().sum().item() if losses else 0.0
         return total / (len(tokens) - 1)
 
     def _microbatches(self, tokens: Tensor) -> Iterator[None]:
-        """Put one microbatch after the other where the passes look for them."""
+        """Put one microbatch after the other where the passes look for them: those of our share, which lie together."""
         wide = tokens.int() & 0xFFFF
         count = self._tokens.numel()
-        for start in range(0, len(tokens) - 1, count):
+        starts = range(0, len(tokens) - 1, count)
+        mine = slice(*(len(starts) * rank // self._share.ranks for rank in (self._share.rank, self._share.rank + 1)))
+        for start in starts[mine]:
             self._tokens.copy_(wide[start : start + count].view_as(self._tokens))
             self._targets.copy_(wide[start + 1 : start + count + 1].view_as(self._targets))
             yield

@@ -37,7 +37,8 @@ class Recorded:
                 self._work()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # Other threads of ours (of a process group, say) may go on asking the card for what they wait for.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             self._result = self._work()
         self._graph = graph
 

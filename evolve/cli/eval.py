@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evolve.cli.common import clear_errors, json_option, load_task, print_json, reading, run_option
-from evolve.cli.slots_options import Asked, slots_options
+from evolve.cli.slots_options import Asked, ranks_option, slots_options
 
 if TYPE_CHECKING:
     from evaluator.records import Trial, TrialRequest
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Run a program's stored trials again and compare.")
 @run_option
 @slots_options
+@ranks_option
 @json_option
 @clear_errors
 def command(
@@ -58,6 +59,7 @@ def command(
     check: bool,
     folder: Path | None,
     slots: Asked,
+    ranks: int,
     as_json: bool,
 ) -> None:
     """Score a genome outside any run, and print its trials.
@@ -74,7 +76,7 @@ def command(
         asked = _file(Path(target), task, text, rung)
     if check and not asked.stored:
         raise click.UsageError(f"the run has no such trials of {asked.name} on the {rung} rung")
-    places = slots.of(asked.task)
+    places = slots.of(asked.task, ranks)
     if check and places.cards:
         raise click.UsageError("--check compares bitwise, and trials on a card do not repeat bitwise")
     stored = asked.stored if check else {}
@@ -139,7 +141,8 @@ def _trials(task: Task, requests: Sequence[TrialRequest], slots: Slots) -> Itera
     from evaluator.pool import Evaluator, EvaluatorError
 
     try:
-        with Evaluator(task, min(slots.jobs, len(requests)), slots.sandboxes, slots.devices) as evaluator:
+        jobs = min(slots.jobs, len(requests))
+        with Evaluator(task, jobs, slots.sandboxes, slots.devices, slots.ranks) as evaluator:
             for request in requests:
                 evaluator.submit(request)
             for _ in requests:

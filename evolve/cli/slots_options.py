@@ -50,8 +50,12 @@ class Asked:
     def __init__(self, jobs: int | None, gpus: tuple[int, ...] | None, trials_per_gpu: int | None, weak: bool) -> None:
         self._asked = jobs, gpus, trials_per_gpu, weak
 
-    def of(self, task: Task) -> Slots:
+    def of(self, task: Task, ranks: int = 1) -> Slots:
         """The slots for a task.
+
+        Args:
+            task: The task.
+            ranks: Cards that train one trial of the full rung together.
 
         Raises:
             click.UsageError: It cannot be trained there.
@@ -59,9 +63,19 @@ class Asked:
         from evolve.slots import SlotsError, slots_for
 
         try:
-            return slots_for(task, *self._asked)
+            return slots_for(task, *self._asked, ranks)
         except SlotsError as error:
             raise click.UsageError(str(error)) from error
+
+
+ranks_option = click.option(
+    "--gpus-per-trial",
+    "ranks",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Cards that train one trial of the full rung together.",
+)
 
 
 def slots_options(function: Callable[..., R]) -> Callable[..., R]:

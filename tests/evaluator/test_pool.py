@@ -272,7 +272,7 @@ from evaluator.pool import Evaluator
 from evaluator.records import TrialRequest
 from evaluator.tasks.charlm import CharLM
 task = CharLM(width=8, depth=1, heads=1, context=16, batch=4, held_out_sequences=16, proxy_steps=8)
-pool = Evaluator(task, jobs=2)
+pool = Evaluator(task, JOBS)
 source = sys.stdin.read()
 for seed in range(2):
     pool.submit(TrialRequest("digest", source, task.rung("proxy"), seed))
@@ -297,15 +297,26 @@ def _session(leader: int) -> list[int]:
     return found
 
 
-def test_killing_the_engine_ends_every_process() -> None:
-    engine = subprocess.Popen([sys.executable, "-c", ENGINE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+@pytest.mark.parametrize(
+    ("jobs", "processes"),
+    [
+        ("jobs=2", 7),  # the fork server, two trainers, two nurseries, two candidates
+        (
+            "jobs=1, devices=('cpu', 'cpu'), ranks=2",
+            5,
+        ),  # the fork server, a trainer, its follower, a nursery, a candidate
+    ],
+)
+def test_killing_the_engine_ends_every_process(jobs: str, processes: int) -> None:
+    command = [sys.executable, "-c", ENGINE.replace("JOBS", jobs)]
+    engine = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert engine.stdin is not None
     assert engine.stdout is not None
     engine.stdin.write(ENDLESS)
     engine.stdin.close()
     server = int(engine.stdout.readline())
     everyone: list[int] = []
-    while len(everyone) < 7:  # the fork server, two trainers, two nurseries, two candidates
+    while len(everyone) < processes:
         assert engine.poll() is None
         everyone = _session(server)
     watched = [os.pidfd_open(pid) for pid in everyone]
