@@ -69,12 +69,12 @@ def test_cards_and_trials_may_be_chosen(machine) -> None:
     assert (found.devices, found.jobs) == (("cuda:2", "cuda:0"), 10)
 
 
-def test_cards_may_train_a_full_size_trial_together(machine, nanogpt) -> None:
+def test_cards_may_train_a_full_size_trial_together(machine) -> None:
     machine(*["NVIDIA H200"] * 8)
-    found = slots_for(nanogpt, None, None, None, weak=False, ranks=4)
-    assert (found.jobs, found.ranks, len(found.devices)) == (2, 4, 8)
-    with pytest.raises(SlotsError, match=r"8 passes, and 6 cards were chosen.*choose 1 or 2$"):
-        slots_for(nanogpt, None, tuple(range(6)), None, weak=False, ranks=3)
+    found = slots_for(TINY, None, tuple(range(8)), None, weak=False, ranks=2)
+    assert (found.jobs, found.ranks, len(found.devices)) == (4, 2, 8)
+    with pytest.raises(SlotsError, match=r"2 passes, and 6 cards were chosen.*choose 1 or 2$"):
+        slots_for(TINY, None, tuple(range(6)), None, weak=False, ranks=3)
     with pytest.raises(SlotsError, match="--gpus-per-trial goes with --gpus"):
         slots_for(CHARLM, None, None, None, weak=False, ranks=2)
 
