@@ -165,7 +165,8 @@ def progress_line(progress: Progress) -> str:
         gain = progress.gain
         parts.append(f"gain {numbers.difference(gain.mean, gain.low, gain.high)}")
     if progress.budget_left:
-        parts.append("left " + ", ".join(budget_text(each) for each in progress.budget_left))
+        left = ", ".join(budget_text(each) for each in progress.budget_left)
+        parts.append(progress.ending or f"left {left}")
     return "  ".join(parts)
 
 

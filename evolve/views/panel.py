@@ -61,8 +61,8 @@ class ProgressPanel:
             yield _labelled("models", progress.calls, "")
         if progress.running:
             yield _labelled("running", ", ".join(progress.running), "")
-        if progress.message:
-            yield _labelled("", progress.message, "dim")
+        if progress.ending or progress.message:
+            yield _labelled("", progress.ending or progress.message, "dim")
 
 
 def _labelled(label: str, text: str, style: str) -> Text:

@@ -186,6 +186,13 @@ class Progress:
     message: str = ""
 
     @property
+    def ending(self) -> str:
+        """What is still waited for once a budget is spent; "" before."""
+        if not self.running or all(budget.left > 0 for budget in self.budget_left):
+            return ""
+        return f"budget spent, {len(self.running)} still running (Ctrl-C twice stops at once)"
+
+    @property
     def births_per_minute(self) -> float:
         """Mean rate over the whole run."""
         return 60 * self.births / self.elapsed if self.elapsed > 0 else 0.0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -52,6 +53,13 @@ def test_a_line_says_it_all_in_a_fixed_order():
         "best #17 3.2786 ±0.0004 (confirm, n=3)  best_seed #3 soap_muon 3.2790 ±0.0004 (confirm, n=6)  "
         "gain +0.0004 ±0.0003  left 3:30, 155 births"
     )
+
+
+def test_what_is_waited_for_once_a_budget_is_spent_is_told():
+    spent = replace(PROGRESS, budget_left=(BudgetLeft("time", 0, 300), BudgetLeft("births", 155, 200)))
+    assert progress_line(spent).endswith("budget spent, 1 still running (Ctrl-C twice stops at once)")
+    assert "budget spent, 1 still running" in drawn(spent, 100)
+    assert progress_line(replace(spent, running=())).endswith("left 0:00, 155 births")
 
 
 def test_a_line_before_anything_is_known():
