@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from evaluator.devices.base import Device
 from evaluator.messages import SlotStarted, StartSlot
-from evaluator.process import close_all_but, die_with_parent
+from evaluator.process import close_all_but, die_with_parent, end_after
 from evaluator.sandbox import NO_SANDBOX, Sandbox, get_sandbox
 from evaluator.sandbox.probe import choose
 from evaluator.wire import Channel, ClosedError
@@ -124,7 +124,8 @@ def _become_trainer(engine_fd: int, nursery: socket.socket, wanted: StartSlot) -
 
     close_all_but({engine_fd, nursery.fileno()})
     team = Team([partial(_device, name) for name in wanted.further])
-    run_trainer(Channel(socket.socket(fileno=engine_fd)), Channel(nursery), _device(wanted.device), team)
+    engine = Channel(socket.socket(fileno=engine_fd))
+    end_after(lambda: run_trainer(engine, Channel(nursery), _device(wanted.device), team))
 
 
 def _device(name: str) -> Device:

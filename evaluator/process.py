@@ -6,6 +6,9 @@ import ctypes
 import os
 import signal
 import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
 
 _PR_SET_PDEATHSIG = 1
 
@@ -34,6 +37,20 @@ def die_with_parent(parent: int) -> None:
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) was refused")
     if os.getppid() not in (parent, 0):
+        os._exit(1)
+
+
+def end_after(work: Callable[[], NoReturn]) -> NoReturn:
+    """Do a process's work; what it raises is printed and ends the process at once.
+
+    An ordinary end would wait for what libraries have under way, and a device may never finish it.
+    """
+    try:
+        work()
+    except BaseException:  # noqa: BLE001 - the process boundary
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
         os._exit(1)
 
 

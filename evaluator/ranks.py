@@ -8,8 +8,11 @@ genome is ever executed here.
 from __future__ import annotations
 
 import os
+import select
 import socket
+import sys
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,7 +25,7 @@ from torch import Tensor, nn
 
 from evaluator.devices.base import Device
 from evaluator.layout import stretches
-from evaluator.process import close_all_but, die_with_parent
+from evaluator.process import close_all_but, die_with_parent, end_after
 from evaluator.tasks.base import Problem, Share, Training, ranks_of
 from evaluator.wire import Channel, ClosedError
 from evaluator.workplace import Workplace
@@ -61,9 +64,12 @@ class Team:
     """
 
     def __init__(self, followers: Sequence[Callable[[], Device]]) -> None:
-        self._meeting = Path(tempfile.gettempdir(), f"ranks-{os.getpid()}")
         self._size = 1 + len(followers)
-        self._channels = [self._fork(rank, device) for rank, device in enumerate(followers, start=1)]
+        self._channels: list[Channel] = []
+        if followers:
+            self._meeting = Path(tempfile.mkdtemp(prefix="ranks-")) / "meeting"
+            self._channels += [self._fork(rank, device) for rank, device in enumerate(followers, start=1)]
+            threading.Thread(target=_watch, args=(self._channels,), daemon=True).start()
 
     def open(self, problem: Problem, device: Device) -> Workplace:
         """The leader's workplace, while the followers make theirs; or a lone one where shares would not be equal."""
@@ -81,7 +87,7 @@ class Team:
         if os.fork() == 0:
             die_with_parent(parent)
             close_all_but({theirs.fileno()})
-            _follow(Channel(theirs), device(), rank, self._size, self._meeting)
+            end_after(lambda: _follow(Channel(theirs), device(), rank, self._size, self._meeting))
         theirs.close()
         return Channel(ours)
 
@@ -150,6 +156,17 @@ def _held_out(workplace: Workplace, training: Training, split: str) -> float:
     return float(loss)
 
 
+def _watch(followers: Sequence[Channel]) -> None:
+    """End this process with the first follower that ends: whoever waits for it in a sum would wait for ever."""
+    poll = select.poll()
+    for channel in followers:
+        poll.register(channel.fileno(), 0)  # hang-ups are told unasked
+    poll.poll()
+    sys.stderr.write("a process that trained a share of the batches has ended\n")
+    sys.stderr.flush()
+    os._exit(1)
+
+
 def _tell(followers: Sequence[Channel], order: object) -> None:
     for channel in followers:
         channel.send(order)
@@ -159,8 +176,8 @@ def _meet(device: Device, rank: int, ranks: int, meeting: Path) -> None:
     """Join the others, once; after everything was recorded, for a group's own thread disturbs recording."""
     if dist.is_initialized():
         return
-    # Ranks talk to each other on this machine alone.
-    os.environ.update(GLOO_SOCKET_IFNAME="lo", NCCL_SOCKET_IFNAME="lo")
+    # Ranks talk to each other on this machine alone; so few sums need no multicast, which some machines cannot do.
+    os.environ.update(GLOO_SOCKET_IFNAME="lo", NCCL_SOCKET_IFNAME="lo", NCCL_NVLS_ENABLE="0")
     backend = _BACKENDS[device.torch_device().type]
     store = dist.FileStore(str(meeting), ranks)
     dist.init_process_group(backend, store=store, rank=rank, world_size=ranks, timeout=_PATIENCE)

@@ -31,7 +31,7 @@ def _for_cards() -> dict[str, str]:
         "CUDA_CACHE_PATH": str(folder / "cuda"),
         "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
         "TRITON_CACHE_DIR": str(folder / "triton"),
-        **{name: os.environ[name] for name in passed if name in os.environ},
+        **{name: value for name, value in os.environ.items() if name in passed or name.startswith("NCCL_")},
     }
 
 

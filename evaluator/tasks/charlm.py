@@ -134,11 +134,17 @@ class CharLM:
         return GPTShape(vocab=256, width=self.width, depth=self.depth, heads=self.heads)
 
     def training(self, device: torch.device, share: Share = WHOLE) -> CharLMTraining:
-        """The trainer's side; imports torch and reads the text."""
+        """The trainer's side; imports torch and reads the text.
+
+        Raises:
+            ValueError: It is for a share: there is one pass a step.
+        """
         from evaluator.tasks.charlm_training import CharLMTraining
 
+        if share != WHOLE:
+            raise ValueError(f"a step is one pass: it cannot be dealt to {share.ranks} ranks")
+
         assert device.type in self.devices, device
-        assert share == WHOLE, share
         return CharLMTraining(self)
 
     def _rungs(self) -> tuple[Rung, ...]:

@@ -71,12 +71,12 @@ class _Head(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        # The gradient by a token's logits is (kept - sum dc/dz at its target) / sum; the division comes last.
+        # The gradient by a token's logits is (kept - sum dc/dz at its target) / sum; the division comes last. At the
+        # target it is made anew: the difference would lose its digits once a token is foreseen.
         x, weight, targets, kept, sums, chosen = ctx.saved_tensors
-        slope = (1 - (chosen / SOFTCAP).square()) ** 1.5
-        at = targets.unsqueeze(1)
-        rest = kept.gather(1, at).float() - (sums * slope).unsqueeze(1)
-        kept = kept.scatter_(1, at, rest.type_as(kept))
+        slope = (1 - (chosen / SOFTCAP).square()).clamp_min(0) ** 1.5
+        rest = ((chosen.exp() - sums) * slope).unsqueeze(1)
+        kept = kept.scatter_(1, targets.unsqueeze(1), rest.type_as(kept))
         factor = (grad / sums).unsqueeze(1)
         by_x = ((kept @ weight) * factor).type_as(x)
         scaled = torch.cat(((x * factor).type_as(x), factor.type_as(x).expand(-1, _ALIGNED)), 1)

@@ -43,6 +43,33 @@ def test_in_bfloat16_gradients_are_as_near_to_the_truth_as_the_formula_s() -> No
         assert error < 2 * float((formula.double() - true).norm() / true.norm())
 
 
+@pytest.mark.parametrize("confidence", [4.0, 7.0, 12.0])
+def test_gradients_keep_their_digits_where_tokens_are_foreseen(confidence: float) -> None:
+    torch.manual_seed(0)
+    targets = torch.arange(64) % 8
+    x = (confidence * torch.nn.functional.one_hot(targets, 16) + 0.3 * torch.randn(64, 16)).bfloat16().requires_grad_()
+    weight = (torch.eye(16)[:8] + 0.1 * torch.randn(8, 16)).bfloat16().requires_grad_()
+    bias = torch.zeros(8, dtype=torch.bfloat16, requires_grad=True)
+    inputs = (x, weight, bias)
+    precise = [each.detach().double().requires_grad_() for each in inputs]
+    truth = torch.autograd.grad(plain(*precise, targets), precise)[0]
+    ours = torch.autograd.grad(summed_cross_entropy(*inputs, targets), inputs)[0]
+    theirs = torch.autograd.grad(plain(*inputs, targets), inputs)[0]
+    error, formula = (float((each.double() - truth).norm() / truth.norm()) for each in (ours, theirs))
+    assert error < max(0.01, 1.5 * formula)
+
+
+def test_saturated_logits_have_finite_gradients() -> None:
+    torch.manual_seed(0)
+    inputs = [
+        each.requires_grad_() for each in (1e3 * torch.randn(200, 16), 1e2 * torch.randn(32, 16), torch.zeros(32))
+    ]
+    targets = torch.randint(32, (200,))
+    loss = summed_cross_entropy(*inputs, targets)
+    assert loss.isfinite()
+    assert all(gradient.isfinite().all() for gradient in torch.autograd.grad(loss, inputs))
+
+
 def test_without_a_backward_pass_nothing_is_kept() -> None:
     logits, targets = torch.randn(5, 7), torch.arange(5)
     kept, sums, chosen = exponentials(logits, targets, keep=False)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -87,3 +89,74 @@ def test_a_problem_that_cannot_be_cut_is_trained_by_the_first_alone() -> None:
 def test_devices_must_come_out_even() -> None:
     with pytest.raises(ValueError, match="3 devices cannot be put together 2 by 2"):
         Evaluator(TASK, 1, devices=("cpu",) * 3, ranks=2)
+
+
+TEAM = """
+import subprocess
+import sys
+from dataclasses import replace
+import torch
+from evaluator.devices import get_device
+from evaluator.ranks import Team
+from evaluator.tasks.nanogpt import TINY, NanoGPTProblem
+from evaluator.workplace import Workplace
+
+torch.set_num_threads(1)
+team, device = Team([lambda: get_device("cpu")]), get_device("cpu")
+problem = NanoGPTProblem(TINY, 256, None)
+four_parts = NanoGPTProblem(replace(TINY, batch=16, held_out_sequences=4), 256, None)
+odd = NanoGPTProblem(replace(TINY, batch=12), 256, None)
+for each in (problem, four_parts, odd, problem):
+    found = []
+    for workplace in (team.open(each, device), Workplace(each, device)):
+        torch.manual_seed(0)
+        for parameter in workplace.model.parameters():
+            parameter.data.normal_(std=0.2)
+        workplace.gradients.zero_()
+        loss = workplace.training.backward(workplace.model, 2).item()
+        gradients = [parameter.grad.float() for parameter in workplace.model.parameters()]
+        found.append((loss, workplace.training.held_out(workplace.model, "test"), gradients))
+    together, alone = found
+    assert abs(together[0] - alone[0]) < 1e-5 * alone[0], found
+    assert abs(together[1] - alone[1]) < 1e-9, found
+    for mine, theirs in zip(together[2], alone[2], strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0.02, atol=0.02 * theirs.abs().max().item())
+workplace = team.open(problem, device)
+workplace.weights.view(torch.float32).fill_(float("nan"))
+assert workplace.training.backward(workplace.model, 0).isnan()
+print("as one")
+"""
+
+
+def test_one_team_trains_one_problem_after_the_other() -> None:
+    """Also more than one pass a rank, held-out tokens for one rank alone, a batch that cannot be cut."""
+    done = subprocess.run([sys.executable, "-c", TEAM], capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout == "as one\n", done.stderr
+
+
+FAILING = """
+import os, sys, time
+from evaluator.devices import get_device
+from evaluator.ranks import Team
+from evaluator.tasks.nanogpt import TINY, NanoGPTProblem
+
+def device():
+    if sys.argv[1] == "start":
+        raise OSError("no such device")
+    return get_device("cpu")
+
+team = Team([device])
+workplace = team.open(NanoGPTProblem(TINY, 256, None), get_device("cpu"))
+(follower,) = (int(name) for name in open(f"/proc/self/task/{os.getpid()}/children").read().split())
+os.kill(follower, 9)
+while True:
+    workplace.training.backward(workplace.model, 0)
+"""
+
+
+@pytest.mark.parametrize("when", ["start", "later"])
+def test_who_leads_ends_with_a_follower(when: str) -> None:
+    command = [sys.executable, "-c", FAILING, when]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1
+    assert ("no such device" in done.stderr) == (when == "start")
