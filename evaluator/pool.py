@@ -17,8 +17,9 @@ from evaluator.check import Rejected, check
 from evaluator.devices.found import model_of, place_of, shares
 from evaluator.fingerprint import fingerprint
 from evaluator.process import require_linux
-from evaluator.records import Outcome, Rung, Trial, TrialRequest
+from evaluator.records import CARD_MEMORY, Outcome, Rung, Trial, TrialRequest
 from evaluator.sandbox import NO_SANDBOX, STRONG
+from evaluator.seating import next_seat, on_card
 from evaluator.server import ForkServer, Slot
 from evaluator.tasks.base import Task
 from evaluator.wire import ClosedError
@@ -31,19 +32,9 @@ _PATIENCE_FACTOR, _PATIENCE_SECONDS = 2.0, 60.0
 """A slot silent for the factor times the rung's wall-clock limit plus these seconds is taken for dead."""
 
 
-def has_room(alone: bool, there: Sequence[bool]) -> bool:
-    """Whether a card may take one more trial: some want it to themselves.
-
-    Args:
-        alone: Whether the new one does.
-        there: Whether those do that it trains now.
-    """
-    return not there or not (alone or any(there))
-
-
-def on_card(device: str) -> bool:
-    """Whether trials on a device get in each other's way: by its memory, and by faults that end all work there."""
-    return device != "cpu"
+def patience(rung: Rung) -> float:
+    """Seconds after which a slot that trains a rung is taken for dead."""
+    return _PATIENCE_FACTOR * rung.limits.wall_seconds + _PATIENCE_SECONDS
 
 
 class EvaluatorError(RuntimeError):
@@ -58,6 +49,7 @@ class _Job:
         alone: Whether it is to have its card to itself.
         company: Whether it had not, at some time of this run.
         losses: Runs that ended with their trainer.
+        ended: Trials that had ended, all told, when the first such run was lost.
     """
 
     ticket: int
@@ -65,6 +57,7 @@ class _Job:
     alone: bool
     company: bool = False
     losses: int = 0
+    ended: int = 0
     deadline: float = 0.0
 
 
@@ -106,6 +99,7 @@ class Evaluator:
         self._waiting: deque[_Job] = deque()
         self._done: list[tuple[int, Trial]] = []
         self._deaths = 0
+        self._ended = 0
         self._closed = False
         self._slots: dict[Slot, _Job | None] = {}
         self._place = place_of(devices[0], ranks)
@@ -218,6 +212,7 @@ class Evaluator:
         for slot, job in self._slots.items():
             if job is not None and job.deadline < now:
                 job.deadline = now + _PATIENCE_SECONDS
+                slot.killed = True
                 if not slot.kill():
                     self._server.kill()
 
@@ -234,7 +229,9 @@ class Evaluator:
             raise EvaluatorError("the task's text has changed since this run started; start the run again")
         self._slots[slot] = None
         self._deaths = 0
-        if trial.outcome is Outcome.OUT_OF_MEMORY and job.company and on_card(slot.device):
+        slot.used = True
+        self._ended += 1
+        if trial.outcome is Outcome.OUT_OF_MEMORY and CARD_MEMORY in trial.reason and job.company:
             job.alone = True  # whose memory it was that was missing, only this can tell
             self._waiting.appendleft(job)
         else:
@@ -251,15 +248,20 @@ class Evaluator:
             raise EvaluatorError(f"trainer processes keep dying; the last lines of their log:\n{self._server.log()}")
         if job is None:
             return
+        if job.losses == 0:
+            job.ended = self._ended
         job.losses += 1
         if job.losses <= _RETRIES:
             job.alone = job.alone or (on_card(slot.device) and job.losses == _RETRIES)
             self._waiting.appendleft(job)
             return
         reason = f"the trainer died {job.losses} times under this trial; its log ends: {self._server.log()}"
-        if on_card(slot.device) and shares():
+        outcome = Outcome.LOST
+        # Where processes share a card, a genome's fault there ends its trainer too: so it is the genome's, if others
+        # came to an end meanwhile.
+        if on_card(slot.device) and shares() and not slot.killed and self._ended > job.ended:
+            outcome = Outcome.CRASHED
             reason = f"the card failed under this trial {job.losses} times, at last with nobody else on it"
-        outcome = Outcome.CRASHED if on_card(slot.device) and shares() else Outcome.LOST
         self._done.append((job.ticket, self._failed(job.request, outcome, reason)))
 
     def _restart_server(self) -> None:
@@ -270,6 +272,7 @@ class Evaluator:
                 raise EvaluatorError(log[log.rindex(NO_SANDBOX) :])
             raise EvaluatorError(f"the fork server could not start; the last lines of its log:\n{log}")
         for slot in list(self._slots):
+            slot.killed = True
             self._bury(slot)
         self._server.close()
         self._server = self._start_server()
@@ -288,24 +291,37 @@ class Evaluator:
                 self._restart_server()
 
     def _hand_out(self) -> None:
-        for slot, job in list(self._slots.items()):
-            if job is None and self._waiting and self._has_room(slot.device):
-                job = self._waiting.popleft()
-                there = self._on(slot.device)
-                job.company = bool(there)
-                for neighbour in there:
-                    neighbour.company = True
-                patience = _PATIENCE_FACTOR * job.request.rung.limits.wall_seconds + _PATIENCE_SECONDS
-                job.deadline = time.monotonic() + patience
-                self._slots[slot] = job
-                try:
-                    slot.channel.send(job.request)
-                except ClosedError:
-                    self._bury(slot)
+        while (seat := self._next_seat()) is not None:
+            place, device = seat
+            job = self._waiting[place]
+            del self._waiting[place]
+            there = self._on(device)
+            if job.alone and on_card(device):
+                self._clear(device)
+            job.company = bool(there)
+            for neighbour in there:
+                neighbour.company = True
+            slot = next(slot for slot, other in self._slots.items() if other is None and slot.device == device)
+            job.deadline = time.monotonic() + patience(job.request.rung)
+            self._slots[slot] = job
+            try:
+                slot.channel.send(job.request)
+            except ClosedError:
+                self._bury(slot)
 
-    def _has_room(self, device: str) -> bool:
-        """Whether the next trial may run on a device."""
-        return not on_card(device) or has_room(self._waiting[0].alone, [job.alone for job in self._on(device)])
+    def _clear(self, device: str) -> None:
+        """End idle trainers of a card but one: what they keep warm there takes its memory."""
+        idle = [slot for slot, job in self._slots.items() if job is None and slot.device == device]
+        for slot in sorted(idle, key=lambda slot: slot.used)[1:]:
+            if slot.used and slot.kill():
+                del self._slots[slot]
+                slot.close()
+
+    def _next_seat(self) -> tuple[int, str] | None:
+        """Place of the next trial among those that wait, and its device."""
+        idle = dict.fromkeys(slot.device for slot, job in self._slots.items() if job is None)
+        running = {device: [job.alone for job in self._on(device)] for device in self._groups}
+        return next_seat([job.alone for job in self._waiting], idle, running)
 
     def _on(self, device: str) -> list[_Job]:
         """What runs on a device."""

@@ -30,6 +30,10 @@ class Outcome(StrEnum):
     """Our fault (a trainer died, the machine went away): retried, never charged to the program."""
 
 
+CARD_MEMORY = "memory of the card"
+"""Words in the reason of a trial that ran out of it."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one candidate process may use.

@@ -41,11 +41,14 @@ class Slot:
     Attributes:
         channel: Socket to the trainer; closes when the trainer ends.
         device: Where it trains; of several the first.
+        used: Whether it has ended a trial, and so keeps something warm.
+        killed: Whether its end is our doing.
     """
 
     def __init__(self, channel: Channel, device: str) -> None:
         self.channel = channel
         self.device = device
+        self.used = self.killed = False
         self._pidfd: int | None = None
 
     def started(self, pidfd: int) -> None:

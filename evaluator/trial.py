@@ -15,7 +15,7 @@ from evaluator.link import CandidateLink, GoneError, NotMadeError, OverTimeError
 from evaluator.loop import DivergedError, Progress, TrainingLoop, UntrainedError
 from evaluator.nursery import Ended
 from evaluator.orders import ExitCode
-from evaluator.records import Limits, Outcome, Trial, TrialRequest
+from evaluator.records import CARD_MEMORY, Limits, Outcome, Trial, TrialRequest
 from evaluator.step_conditions import has_step_conditions
 from evaluator.wire import Channel
 from evaluator.workplace import Workplace
@@ -121,11 +121,8 @@ def explain(ended: Ended, limits: Limits, output: str) -> tuple[Outcome, str]:
     if ended.exit_code == ExitCode.REJECTED:
         return Outcome.REJECTED, last
     if ended.exit_code == ExitCode.OUT_OF_MEMORY:
-        on_card = "CUDA" in last
-        most = limits.device_bytes if on_card else limits.memory_bytes
-        return Outcome.OUT_OF_MEMORY, (
-            f"the genome asked for more memory{' of the card' * on_card} than its limit of {most >> 20} MiB: {last}"
-        )
+        what, most = (CARD_MEMORY, limits.device_bytes) if "CUDA" in last else ("memory", limits.memory_bytes)
+        return Outcome.OUT_OF_MEMORY, f"the genome asked for more {what} than its limit of {most >> 20} MiB: {last}"
     if ended.exit_code == ExitCode.RAISED:
         return Outcome.CRASHED, last
     used_up = ended.cpu_seconds >= math.ceil(limits.cpu_seconds)

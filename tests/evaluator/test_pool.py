@@ -12,7 +12,7 @@ import pytest
 import torch
 from tiny_genomes import ADAMW, SGD
 
-from evaluator.pool import Evaluator, EvaluatorError, has_room
+from evaluator.pool import Evaluator, EvaluatorError
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
 from evaluator.sandbox import SANDBOXES, get_sandbox
 from evaluator.sandbox.probe import reason_against
@@ -177,14 +177,6 @@ def test_no_slots_is_an_error(task) -> None:
         Evaluator(task, jobs=0)
 
 
-def test_a_card_trains_several_at_once_but_some_alone() -> None:
-    assert has_room(alone=False, there=[])
-    assert has_room(alone=False, there=[False, False])
-    assert has_room(alone=True, there=[])
-    assert not has_room(alone=True, there=[False])
-    assert not has_room(alone=False, there=[True])
-
-
 EATER = """
 import torch
 def recipe(model, train_steps):
@@ -208,7 +200,9 @@ def spied(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         send(self, message, *rest)
 
     monkeypatch.setattr(Channel, "send", spy)
-    monkeypatch.setattr("evaluator.pool.on_card", lambda device: True)
+    for module in ("evaluator.pool", "evaluator.seating"):
+        monkeypatch.setattr(f"{module}.on_card", lambda device: True)
+    monkeypatch.setattr("evaluator.pool.CARD_MEMORY", "memory")
     return sent
 
 
@@ -234,25 +228,29 @@ def test_who_runs_out_of_memory_alone_is_told_at_once(task, rung, monkeypatch) -
     assert sent == ["eater"]
 
 
-@pytest.mark.parametrize(("shared", "outcome"), [(True, Outcome.CRASHED), (False, Outcome.LOST)])
-def test_whose_trainers_die_runs_alone_at_last_and_is_to_blame_where_a_fault_would_end_them(
-    shared, outcome, task, rung, monkeypatch
+@pytest.mark.parametrize(
+    ("shared", "others", "outcome"),
+    [(True, True, Outcome.CRASHED), (True, False, Outcome.LOST), (False, True, Outcome.LOST)],
+)
+def test_under_whom_trainers_die_runs_alone_at_last_and_is_to_blame_where_a_fault_ends_them_and_others_end_well(
+    shared, others, outcome, task, rung, monkeypatch
 ) -> None:
-    spied(monkeypatch)
+    sent = spied(monkeypatch)
     monkeypatch.setattr("evaluator.pool.shares", lambda: shared)
-    endless = replace(rung, train_steps=100_000)
-    done: list[tuple[int, Trial]] = []
+    found: dict[str, Outcome] = {}
     with Evaluator(task, jobs=2) as pool:
-        for digest in ("one", "other"):
-            pool.submit(TrialRequest(digest, SGD, endless, 0))
-        while not done:
-            at_work = [job for job in pool._slots.values() if job is not None]
-            assert not any(job.alone for job in at_work) or len(at_work) == 1
-            for slot, job in list(pool._slots.items()):
-                if job is not None:
-                    slot.kill()
-            done = pool.wait(timeout=0.01)
-    assert done[0][1].outcome is outcome
+        pool.submit(TrialRequest("culprit", SGD, replace(rung, train_steps=100_000), 0))
+        while "culprit" not in found:
+            at_work = {job.request.digest: (slot, job) for slot, job in pool._slots.items() if job is not None}
+            if "culprit" in at_work:
+                slot, job = at_work["culprit"]
+                assert len(at_work) == 1 or not job.alone
+                slot.kill()
+            if sent.count("culprit") == 2 and others and "honest" not in sent:
+                pool.submit(TrialRequest("honest", SGD, rung, 0))
+            found.update({trial.digest: trial.outcome for _, trial in pool.wait(timeout=0.01)})
+    assert found["culprit"] is outcome
+    assert found.get("honest", Outcome.FINISHED) is Outcome.FINISHED
 
 
 def test_devices_of_different_models_are_refused(task, monkeypatch) -> None:
