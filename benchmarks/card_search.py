@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sqlite3
 import subprocess
 import sys
@@ -46,8 +47,11 @@ def watch(command: Sequence[str], gpu: int, folder: Path) -> list[Sample]:
 def ask(gpu: int) -> tuple[float, float, float]:
     """Percent, watts and MiB of a card now."""
     command = ["nvidia-smi", f"--id={gpu}", f"--query-gpu={_ASKED}", "--format=csv,noheader,nounits"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    percent, watts, memory = (float(part) for part in answer.split(","))
+    answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    try:
+        percent, watts, memory = (float(part) for part in answer.split(","))
+    except ValueError:  # the card does not answer now and then; the search goes on
+        return math.nan, math.nan, math.nan
     return percent, watts, memory
 
 
@@ -108,7 +112,7 @@ def main() -> None:
         *(sys.executable, "-P", "-m", "evolve", "start", "--task", "nanogpt", "--data", str(options.shards)),
         *("--gpus", str(options.gpu), "--budget-time", options.time, "--run", str(run), *others),
     ]
-    samples = watch(command, options.gpu, options.folder)
+    samples = [sample for sample in watch(command, options.gpu, options.folder) if not math.isnan(sample[1])]
     print(" ".join(command[3:]), (options.folder / "start.log").read_text()[-3000:], sep="\n")
     for view in ("status", "ls"):
         subprocess.run([*command[:4], view, "--run", str(run)], check=False)

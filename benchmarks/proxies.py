@@ -112,16 +112,16 @@ def train(options: argparse.Namespace, size: str, rng_seed: int, names: Sequence
             warm += len(evaluator.wait())
         began = time.monotonic()
         tickets = {evaluator.submit(TrialRequest(name, sources[name], rung, rng_seed)): name for name in names}
-        rows = []
+        rows, ended = [], began
         while tickets and time.monotonic() < until:
             for ticket, trial in evaluator.wait(max(0.1, until - time.monotonic())):
-                name = tickets.pop(ticket)
+                name, ended = tickets.pop(ticket), time.monotonic()
                 row = {"size": size, "steps": options.steps, "recipe": name, "rng_seed": rng_seed, "value": trial.value}
                 rows.append(
                     {**row, "outcome": str(trial.outcome), "reason": trial.reason[:200], "card": gpus()[0].model}
                 )
         # The card is shared by all, so a trial's own seconds say nothing of what it costs.
-        cost = (time.monotonic() - began) / max(1, len(rows))
+        cost = (ended - began) / max(1, len(rows))
         with open(options.rows, "a", encoding="utf-8") as file:
             for row in rows:
                 file.write(json.dumps({**row, "card_seconds": round(cost, 2), "at_once": at_once}) + "\n")

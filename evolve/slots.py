@@ -39,7 +39,8 @@ class Slots:
 
     def __str__(self) -> str:
         on = f" on {self.cards} x {self.model.removeprefix('cuda ')}" if self.cards else ""
-        return f"{self.jobs} trials at once{on}"
+        together = f", {self.ranks} cards a trial" if self.ranks > 1 else ""
+        return f"{self.jobs} trials at once{on}{together}"
 
     @property
     def cards(self) -> int:
@@ -59,6 +60,7 @@ def slots_for(
     trials_per_gpu: int | None,
     weak: bool,
     ranks: int = 1,
+    rung: str = "full",
 ) -> Slots:
     """The slots that a user asked for, or those that suit the task on this machine.
 
@@ -68,7 +70,8 @@ def slots_for(
         wanted: Numbers of the cards to use; None for all, where the task wants cards.
         trials_per_gpu: Trials at once on each card; None for as many as its processor cores can serve.
         weak: Whether candidates may be confined by resource limits alone.
-        ranks: Cards that train one trial of the full rung together.
+        ranks: Cards that train one trial together.
+        rung: The rung that they are for.
 
     Raises:
         SlotsError: The task or the machine cannot do that.
@@ -98,7 +101,7 @@ def slots_for(
         names = ", ".join(f"{index}: {gpus()[index].model}" for index in chosen)
         raise SlotsError(f"--gpus: values of different models cannot be compared, choose cards of one ({names})")
     if ranks > 1:
-        _check_ranks(task, ranks, len(chosen))
+        _check_ranks(task, rung, ranks, len(chosen))
     need = max(task.problem(task.rung(name)).card_bytes for name in SEARCH_RUNGS)
     room = min(gpus()[index].memory_bytes for index in chosen) // need
     most = TRIALS_PER_SHARED_GPU if shares() else TRIALS_PER_GPU
@@ -107,11 +110,11 @@ def slots_for(
     return Slots(places, tuple(f"cuda:{index}" for index in chosen), sandboxes, ranks)
 
 
-def _check_ranks(task: Task, ranks: int, cards: int) -> None:
-    parts = task.problem(task.rung("full")).parts
+def _check_ranks(task: Task, rung: str, ranks: int, cards: int) -> None:
+    parts = task.problem(task.rung(rung)).parts
     possible = [number for number in range(1, parts + 1) if parts % number == 0 and cards % number == 0]
     if ranks not in possible:
         raise SlotsError(
-            f"--gpus-per-trial {ranks}: a step of {task.name}'s full rung is {parts} passes, and {cards} cards were "
+            f"--gpus-per-trial {ranks}: a step of {task.name}'s {rung} rung is {parts} passes, and {cards} cards were "
             f"chosen; both must come out even: choose {' or '.join(map(str, possible))}"
         )

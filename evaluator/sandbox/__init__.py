@@ -7,8 +7,9 @@ memory and disk filling, floods of output; privileges, new namespaces, debugging
 files may fill the real one) and numbers processes as everybody does; `rlimits`, the weak one, stops accidents alone:
 files and network are open to it.
 
-On a card the driver's own threads begin before the layers and stay outside of Landlock: they run the driver's code
-alone, and are under the filter, but code that could write to their stacks might open files.
+On a card the driver's own threads begin before the layers: they are under the filter, but outside of Landlock and with
+the capabilities that the process began with. They run the driver's code alone; code that could write to their stacks
+might open any file that the user may.
 
 Not covered: whether a file or a process exists, and whose it is; faults of the kernel; what the processor's caches
 tell; what is in memory when the candidate begins, all of it our own code and public packages, among that the

@@ -50,12 +50,13 @@ class Asked:
     def __init__(self, jobs: int | None, gpus: tuple[int, ...] | None, trials_per_gpu: int | None, weak: bool) -> None:
         self._asked = jobs, gpus, trials_per_gpu, weak
 
-    def of(self, task: Task, ranks: int = 1) -> Slots:
+    def of(self, task: Task, ranks: int = 1, rung: str = "full") -> Slots:
         """The slots for a task.
 
         Args:
             task: The task.
-            ranks: Cards that train one trial of the full rung together.
+            ranks: Cards that train one trial together.
+            rung: The rung that they are for.
 
         Raises:
             click.UsageError: It cannot be trained there.
@@ -63,7 +64,7 @@ class Asked:
         from evolve.slots import SlotsError, slots_for
 
         try:
-            return slots_for(task, *self._asked, ranks)
+            return slots_for(task, *self._asked, ranks, rung)
         except SlotsError as error:
             raise click.UsageError(str(error)) from error
 
@@ -74,7 +75,7 @@ ranks_option = click.option(
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Cards that train one trial of the full rung together.",
+    help="Cards that train one trial together, where a step is several passes: on the full rung.",
 )
 
 
