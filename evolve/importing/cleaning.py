@@ -1,0 +1,90 @@
+"""What goes from a script while it is folded: printing and the like, definitions that nobody uses; and its own names for
+the model and the seed."""
+
+from __future__ import annotations
+
+import ast
+
+from evolve.importing.effects import Effects, definitions
+from evolve.importing.trees import Definition, blocks, dotted
+
+_SEEDING = ("torch.manual_seed", "torch.random.manual_seed")
+
+
+def clean(tree: ast.Module) -> None:
+    """Remove, in place, calls that change nothing, blocks that are empty then, and unused definitions."""
+    everything = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    effects = Effects(definitions(tree), everything)
+    for node in reversed(list(ast.walk(tree))):
+        for body in blocks(node):
+            body[:] = [each for each in body if not _is_idle(each, effects)] or _filled(node, body)
+    while _without_unused(tree):
+        pass
+
+
+def _filled(node: ast.AST, body: list[ast.stmt]) -> list[ast.stmt]:
+    return [] if isinstance(node, ast.Module) or body is not getattr(node, "body", None) else [ast.Pass()]
+
+
+def _is_idle(statement: ast.stmt, effects: Effects) -> bool:
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        if dotted(statement.value.func) in _SEEDING:
+            return False
+        return not effects.acts(statement.value)
+    if isinstance(statement, ast.If | ast.For | ast.While | ast.With):
+        inner = [each for block in blocks(statement) for each in block]
+        return all(isinstance(each, ast.Pass) for each in inner) and not effects.matters(statement)
+    return False
+
+
+def _without_unused(tree: ast.Module) -> bool:
+    """Remove functions and classes that nothing mentions; tells whether there were any."""
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    found = False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            continue
+        for body in blocks(node):
+            gone = [each for each in body if isinstance(each, Definition) and each.name not in used]
+            if gone:
+                body[:] = [each for each in body if each not in gone] or _filled(node, body)
+                found = True
+    return found
+
+
+def seeded(tree: ast.Module, names: frozenset[str]) -> None:
+    """Let the trial's rng_seed take the place of the script's own seed, in place."""
+    own = ast.parse("torch.initial_seed()", mode="eval").body
+    first = True
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and dotted(node.func) in _SEEDING and node.args:
+            node.args[0] = ast.fix_missing_locations(ast.copy_location(ast.parse("torch.initial_seed()", mode="eval").body, node))
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            if node.targets[0].id in names and not any(each is own for each in ast.walk(node)):
+                made = ast.parse("torch.initial_seed()" if first else "0", mode="eval").body
+                node.value = ast.fix_missing_locations(ast.copy_location(made, node.value))
+                first = False
+
+
+def named_model(tree: ast.Module, names: frozenset[str]) -> None:
+    """Call the model `model`, in place."""
+    others = names - {"model"}
+    if others:
+        _Model(others).visit(tree)
+
+
+class _Model(ast.NodeTransformer):
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        own = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
+        outer, self._names = self._names, self._names - own
+        self.generic_visit(node)
+        self._names = outer
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id in self._names:
+            node.id = "model"
+        return node
