@@ -16,8 +16,9 @@ from evolve.importing.anatomy import dissect
 from evolve.importing.convert import Imported
 from evolve.importing.errors import NotImportableError
 from evolve.importing.facts import PLUMBING
+from evolve.importing.slicing import Needs
 from evolve.importing.source import Script
-from evolve.importing.trees import Definition, called, dotted, literal, method, names_bound, names_loaded, string
+from evolve.importing.trees import Definition, called, dotted, literal, method, names_bound, string
 
 TOLERANCE = 2e-3
 """Relative difference between a script's forward pass and the task's that rounding can explain: bfloat16 has 3 digits."""
@@ -184,7 +185,8 @@ def _model_text(tree: ast.Module) -> str:
     value = getattr(statement, "value", None)
     if value is None:
         raise NotImportableError("the statement that makes the model gives it no value", [statement])
-    needed = names_loaded(value)
+    needs = Needs(tree, anatomy.chain)
+    needed = needs.of(value)
     known = {name: each for each in tree.body if not _trains(each) for name in names_bound(each)}
     kept: list[ast.stmt] = []
     todo = list(needed)
@@ -192,7 +194,7 @@ def _model_text(tree: ast.Module) -> str:
         each = known.get(todo.pop())
         if each is not None and each not in kept and each is not statement:
             kept.append(each)
-            todo += list(names_loaded(each))
+            todo += list(needs.of(each))
     kept.sort(key=lambda each: each.lineno)
     made = ast.Assign([ast.Name("MODEL", ast.Store())], value)
     return ast.unparse(ast.fix_missing_locations(ast.Module([*kept, ast.copy_location(made, statement)], [])))

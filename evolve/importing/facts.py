@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
-from evolve.importing.interpret import Interpreter, Namespace, UnknownError
+from evolve.importing.interpret import Interpreter, Namespace, UnknownError, is_harmless
 from evolve.importing.trees import called, dotted, method, parents, string
 from evolve.operators.pruning.scopes import Scopes
 
@@ -69,6 +69,30 @@ class Facts:
             return Interpreter(self._lookup, self._special, self._function).value(node)
         except UnknownError:
             return UNKNOWN
+
+    def truth(self, node: ast.expr) -> Any:
+        """Whether an expression is true where truth alone counts, or UNKNOWN."""
+        if isinstance(node, ast.BoolOp):
+            stops = isinstance(node.op, ast.Or)
+            found: Any = not stops
+            for part in node.values:
+                value = self.truth(part)
+                if value is stops:
+                    return stops
+                if value is UNKNOWN:
+                    found = UNKNOWN
+                    if not is_harmless(part):
+                        break
+            return found
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            value = self.truth(node.operand)
+            return UNKNOWN if value is UNKNOWN else not value
+        value = self.value(node)
+        return UNKNOWN if value is UNKNOWN or isinstance(value, Namespace) else bool(value)
+
+    def is_decided_call(self, node: ast.AST) -> bool:
+        """Whether an expression calls one of the script's own functions."""
+        return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and self._function(node.func) is not None
 
     def by_name(self, name: str) -> Any:
         """The value of one of the script's outermost variables, or UNKNOWN."""

@@ -9,6 +9,7 @@ from evolve.importing.facts import UNKNOWN, Facts
 from evolve.importing.trees import blocks, literal
 
 _MOST_ROUNDS = 12
+_ATOMS = ast.Constant | ast.Name | ast.Lambda
 
 
 def folded(tree: ast.Module, facts: Callable[[ast.Module], Facts], clean: Callable[[ast.Module], None]) -> Facts:
@@ -68,7 +69,7 @@ class _Fold(ast.NodeTransformer):
         self._facts = facts
 
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
-        value = self._facts.value(node.test)
+        value = self._facts.truth(node.test)
         if value is not UNKNOWN:
             kept, gone = (node.body, node.orelse) if value else (node.orelse, node.body)
             if all(_may_go(each) for each in gone):
@@ -81,7 +82,7 @@ class _Fold(ast.NodeTransformer):
         return node
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
-        value = self._facts.value(node.test)
+        value = self._facts.truth(node.test)
         if value is not UNKNOWN:
             return self.visit(node.body if value else node.orelse)  # type: ignore[no-any-return]
         self.generic_visit(node)
@@ -92,7 +93,7 @@ class _Fold(ast.NodeTransformer):
         neutral = isinstance(node.op, ast.And)
         kept = list(node.values)
         while len(kept) > 1:
-            value = self._facts.value(kept[0])
+            value = self._facts.truth(kept[0])
             if value is UNKNOWN:
                 break
             if bool(value) is not neutral:
@@ -107,7 +108,7 @@ class _Fold(ast.NodeTransformer):
         return node
 
     def visit_While(self, node: ast.While) -> ast.AST | None:
-        if not node.orelse and self._facts.value(node.test) in (False, 0) and _may_go(node):
+        if not node.orelse and self._facts.truth(node.test) is False and _may_go(node):
             return ast.copy_location(ast.Pass(), node)
         self.generic_visit(node)
         return node
@@ -120,7 +121,7 @@ class _Fold(ast.NodeTransformer):
         return node
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST | None:
-        value = self._facts.value(node.test)
+        value = self._facts.truth(node.test)
         if value is not UNKNOWN and value:
             return ast.copy_location(ast.Pass(), node)
         return node
@@ -128,7 +129,8 @@ class _Fold(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> ast.AST:
         """Put values in the place of what reads the environment or the command line."""
         if isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
-            if not isinstance(node, ast.Constant | ast.Name | ast.Lambda) and self._facts.is_steered(node):
+            decided = self._facts.is_decided_call(node)
+            if decided or (not isinstance(node, _ATOMS) and self._facts.is_steered(node)):
                 value = self._facts.value(node)
                 found = None if value is UNKNOWN else literal(value)
                 if found is not None:

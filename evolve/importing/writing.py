@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from evolve.importing.hooks import Hooks
 from evolve.importing.placing import Places
 from evolve.importing.printing import Printer
-from evolve.importing.trees import Definition, called, names_bound, walk_own
+from evolve.importing.trees import Definition, called, names_bound, names_loaded, walk_own
 
 _BANNER = "########################################\n#{title:^38}#\n########################################\n"
 _HOOKS = ("before_forward", "after_backward", "set_hparams", "after_step", "eval_weights")
@@ -179,7 +179,7 @@ def _carried(places: Places, hooks: Hooks) -> set[str]:
 
 def _loads(statement: ast.stmt) -> set[str]:
     own = names_bound(statement) if not isinstance(statement, Definition) else set()
-    loads = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    loads = {n for n in names_loaded(statement) if _mentions(statement, n)}
     if isinstance(statement, Definition):
         local = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         local |= {a.arg for a in ast.walk(statement) if isinstance(a, ast.arg)}
@@ -223,10 +223,16 @@ def _stored_first(body: Sequence[ast.stmt], name: str) -> bool:
 
 
 def _mentions(node: ast.AST, name: str) -> bool:
-    return any(isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load) for each in ast.walk(node)) or any(
-        isinstance(each, ast.AugAssign) and isinstance(each.target, ast.Name) and each.target.id == name
-        for each in ast.walk(node)
-    )
+    """Whether a variable is read somewhere in a node; a comprehension's own is another."""
+    if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        own = {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+        if name in own:
+            return _mentions(node.generators[0].iter, name)
+    if isinstance(node, ast.Name):
+        return node.id == name and isinstance(node.ctx, ast.Load)
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and node.target.id == name:
+        return True
+    return any(_mentions(child, name) for child in ast.iter_child_nodes(node))
 
 
 def calls_only(body: Sequence[ast.stmt], step: str) -> str:
