@@ -97,6 +97,8 @@ def names_loaded(node: ast.AST) -> set[str]:
 
 def names_bound(statement: ast.stmt) -> set[str]:
     """Names that a statement binds in its own scope."""
+    if isinstance(statement, Definition):
+        return {statement.name}
     found: set[str] = set()
     for node in walk_own(statement):
         if isinstance(node, Definition):
