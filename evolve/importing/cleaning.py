@@ -52,18 +52,32 @@ def _without_unused(tree: ast.Module) -> bool:
     return found
 
 
-def seeded(tree: ast.Module, names: frozenset[str]) -> None:
-    """Let the trial's rng_seed take the place of the script's own seed, in place."""
-    own = ast.parse("torch.initial_seed()", mode="eval").body
+def seeded(tree: ast.Module, names: frozenset[str], seed: int) -> None:
+    """Let the trial's rng_seed take the place of the script's own seed, in place.
+
+    Args:
+        tree: The script.
+        names: Variables that it seeds itself with.
+        seed: Its own seed; other literal seeds keep their distance from it.
+    """
     first = True
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and dotted(node.func) in _SEEDING and node.args:
-            node.args[0] = ast.fix_missing_locations(ast.copy_location(ast.parse("torch.initial_seed()", mode="eval").body, node))
+            value = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+            if isinstance(value, int):
+                text = "torch.initial_seed()" if value == seed else f"torch.initial_seed() + {value - seed}"
+                node.args[0] = _expression(text, node)
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            if node.targets[0].id in names and not any(each is own for each in ast.walk(node)):
-                made = ast.parse("torch.initial_seed()" if first else "0", mode="eval").body
-                node.value = ast.fix_missing_locations(ast.copy_location(made, node.value))
+            if node.targets[0].id in names:
+                node.value = _expression("torch.initial_seed()" if first else "0", node)
                 first = False
+
+
+def _expression(text: str, place: ast.AST) -> ast.expr:
+    made = ast.parse(text, mode="eval").body
+    for node in ast.walk(made):
+        ast.copy_location(node, place)
+    return made
 
 
 def named_model(tree: ast.Module, names: frozenset[str]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from evaluator.rehearsal import Losses, Part, Sizes, rehearse
 from evolve.importing.anatomy import dissect
+from evolve.importing.architecture import mean_loss
 from evolve.importing.convert import Imported
 from evolve.importing.errors import NotImportableError
 from evolve.importing.facts import PLUMBING
@@ -70,26 +71,28 @@ def compare(script: Script, made: Imported, given: Mapping[str, str], sizes: Siz
     environment = {**PLUMBING, **{name: value for name, value in given.items() if name not in dict(arguments)}}
     flat = tuple(each for name, value in arguments for each in ((name, value) if value else (name,)))
     text = ast.unparse(ast.fix_missing_locations(tree))
+    scale = 1
+    if mean_loss(tree):  # the contract's loss is a sum
+        scale = sizes.microbatch * sizes.context
+        _Summed().visit(tree)
     parts = (
         Part("script", text, "", flat, environment, made.rng_seed),
         Part("genome", made.source, _model_text(tree), (), {}, made.rng_seed, made.steps),
     )
-    return _judged(*rehearse(parts, sizes), sizes)
+    return _judged(*rehearse(parts, sizes), sizes, scale)
 
 
-def _judged(script: Losses, genome: Losses, sizes: Sizes) -> Comparison:
+def _judged(script: Losses, genome: Losses, sizes: Sizes, scale: int) -> Comparison:
     error = ""
     if script.error:
         error = f"the script ended early: {_last(script.error)}"
     elif genome.error:
         error = f"the genome ended early: {_last(genome.error)}"
     count = min(len(script.training), len(genome.training))
-    pairs = list(zip(script.training[:count], genome.training[:count], strict=True))
+    pairs = [(a * scale, b) for a, b in zip(script.training[:count], genome.training[:count], strict=True)]
     difference = max((abs(a - b) / max(abs(a), 1e-30) for a, b in pairs), default=0.0)
     first = genome.training[0] if genome.training else 0.0
-    scale = first if genome.reference is None or first == 0 else genome.reference
-    tokens = sizes.microbatch * sizes.context
-    off = min(abs(scale / first - 1), abs(scale / (first * tokens) - 1)) if first else 0.0
+    off = abs(genome.reference / first - 1) if first and genome.reference is not None else 0.0
     passes = sizes.steps * (sizes.batch // sizes.microbatch)
     equal = not error and difference == 0.0 and count == passes
     return Comparison(equal, count * sizes.microbatch // sizes.batch, difference, error, off)
@@ -176,6 +179,17 @@ class _Small(ast.NodeTransformer):
         if isinstance(first, ast.Constant) and str(first.value).startswith("cuda:"):
             return ast.copy_location(ast.Constant("cpu"), node)
         return self.generic_visit(node)
+
+
+class _Summed(ast.NodeTransformer):
+    """Makes a mean over tokens a sum."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if method(node) == "cross_entropy":
+            node.keywords = [k for k in node.keywords if k.arg != "reduction"]
+            node.keywords.append(ast.keyword("reduction", ast.Constant("sum")))
+        return node
 
 
 def _model_text(tree: ast.Module) -> str:

@@ -88,7 +88,7 @@ def imported(script: Script, asked: Asked) -> Imported:
     final = folded(
         tree, lambda now: Facts(now, asked.given, names | {steps}, shown, dissect(now).chain), clean
     )
-    seeded(tree, names)
+    seeded(tree, names, seed)
     named_model(tree, dissect(tree).names)
     without_cuda(tree, dissect(tree))
     anatomy = dissect(tree)

@@ -90,6 +90,10 @@ class Facts:
         value = self.value(node)
         return UNKNOWN if value is UNKNOWN or isinstance(value, Namespace) else bool(value)
 
+    def is_outermost(self, statement: ast.stmt) -> bool:
+        """Whether a statement stands at module level, or where code is run once."""
+        return self.parent.get(statement) in self._chain
+
     def is_decided_call(self, node: ast.AST) -> bool:
         """Whether an expression calls one of the script's own functions."""
         return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and self._function(node.func) is not None

@@ -120,6 +120,15 @@ class _Fold(ast.NodeTransformer):
         self.generic_visit(node)
         return node
 
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        """Constants that a log shows otherwise than the script has them."""
+        name = node.targets[0].id if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name) else ""
+        found = literal(self._facts.shown[name]) if name in self._facts.shown else None
+        if found is not None and self._facts.is_outermost(node):
+            node.value = ast.fix_missing_locations(ast.copy_location(found, node.value))
+        self.generic_visit(node)
+        return node
+
     def visit_Assert(self, node: ast.Assert) -> ast.AST | None:
         value = self._facts.truth(node.test)
         if value is not UNKNOWN and value:

@@ -81,7 +81,7 @@ def _hooks(places: Places, hooks: Hooks, step: str, printer: Printer) -> tuple[s
     if hooks.stepping:
         text += _stepper(hooks, step, printer, carried)
         entries = ["optimizers=[ScriptSteps()]"]
-        hooks.set_hparams.insert(0, ast.parse(f"ScriptSteps.{step} = {step}").body[0])
+        hooks.set_hparams.insert(0, ast.parse(f"ScriptSteps.now = {step}").body[0])
         hooks.schedule = ""
     if hooks.schedule:
         entries.append(f"set_hparams={hooks.schedule}")
@@ -142,9 +142,9 @@ def _stepper(hooks: Hooks, step: str, printer: Printer, carried: set[str]) -> st
     return (
         "\n    class ScriptSteps:\n"
         '        """Steps the optimizers as the script\'s loop does."""\n\n'
-        f"        {step} = 0\n        param_groups = {groups}\n\n"
+        f"        now = 0\n        param_groups = {groups}\n\n"
         f"        def step(self):\n{_nonlocals(hooks.stepping, carried, 3)}"
-        f"            {step} = self.{step}\n{printer.block(hooks.stepping, 3)}"
+        f"            {step} = self.now\n{printer.block(hooks.stepping, 3)}"
     )
 
 
