@@ -41,7 +41,14 @@ def prepare() -> None:
         setattr(dist, name, _nothing)
     nn.Module.cuda = torch.Tensor.cuda = _itself
     torch.Tensor.pin_memory = _itself
-    for name in ("set_device", "synchronize", "empty_cache", "manual_seed", "manual_seed_all", "reset_peak_memory_stats"):
+    for name in (
+        "set_device",
+        "synchronize",
+        "empty_cache",
+        "manual_seed",
+        "manual_seed_all",
+        "reset_peak_memory_stats",
+    ):
         setattr(torch.cuda, name, _nothing)
     torch.cuda.get_device_name = lambda *_: "none"
     torch.cuda.max_memory_allocated = torch.cuda.memory_allocated = lambda *_: 0

@@ -19,14 +19,79 @@ from evaluator.removal import remove
 from evaluator.sandbox import NO_SANDBOX, STRONG, Sandbox, get_sandbox
 from evaluator.sandbox.probe import choose
 
-_LIBRARY = (
-    "argparse ast base64 collections contextlib copy csv dataclasses datetime decimal difflib enum fractions functools gc "
-    "getpass glob gzip hashlib heapq importlib.metadata inspect io itertools json logging math multiprocessing numbers "
-    "operator os pathlib pickle platform pprint queue random re shlex shutil signal socket statistics string struct "
-    "subprocess sys tempfile textwrap threading time traceback types typing unicodedata uuid warnings weakref zlib "
-    "numpy torch torch._dynamo torch.nn.functional torch.distributed torch.optim.lr_scheduler torch.optim.swa_utils "
-    "torch.nn.parallel torch.utils.data evaluator.rehearsal.run evaluator.tasks.gpt evaluator.tasks.nanogpt_forward"
-).split()
+_LIBRARY = [
+    "argparse",
+    "ast",
+    "base64",
+    "collections",
+    "contextlib",
+    "copy",
+    "csv",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "difflib",
+    "enum",
+    "fractions",
+    "functools",
+    "gc",
+    "getpass",
+    "glob",
+    "gzip",
+    "hashlib",
+    "heapq",
+    "importlib.metadata",
+    "inspect",
+    "io",
+    "itertools",
+    "json",
+    "logging",
+    "math",
+    "multiprocessing",
+    "numbers",
+    "operator",
+    "os",
+    "pathlib",
+    "pickle",
+    "platform",
+    "pprint",
+    "queue",
+    "random",
+    "re",
+    "shlex",
+    "shutil",
+    "signal",
+    "socket",
+    "statistics",
+    "string",
+    "struct",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "textwrap",
+    "threading",
+    "time",
+    "traceback",
+    "types",
+    "typing",
+    "unicodedata",
+    "uuid",
+    "warnings",
+    "weakref",
+    "zlib",
+    "numpy",
+    "torch",
+    "torch._dynamo",
+    "torch.nn.functional",
+    "torch.distributed",
+    "torch.optim.lr_scheduler",
+    "torch.optim.swa_utils",
+    "torch.nn.parallel",
+    "torch.utils.data",
+    "evaluator.rehearsal.run",
+    "evaluator.tasks.gpt",
+    "evaluator.tasks.nanogpt_forward",
+]
 """What scripts import: a sandboxed process cannot read the standard library any more."""
 _MOST_OUTPUT = 1 << 20
 
@@ -61,7 +126,12 @@ def _one(sandbox: Sandbox, part: dict[str, Any], order: dict[str, Any]) -> dict[
         os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     remove(folder)
-    found: dict[str, Any] = {"training": [], "validation": [], "reference": None, "error": "it ended early, without a word"}
+    found: dict[str, Any] = {
+        "training": [],
+        "validation": [],
+        "reference": None,
+        "error": "it ended early, without a word",
+    }
     for line in said.decode("utf-8", "replace").splitlines():
         with suppress(ValueError):
             kind, value = json.loads(line)

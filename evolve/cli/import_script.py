@@ -31,10 +31,15 @@ if TYPE_CHECKING:
     help="An environment variable or command line argument that the script was run with; may be given several times.",
 )
 @click.option(
-    "--claim", type=click.IntRange(1), metavar="N", help="The step at which the run is claimed to be done; the last one by default."
+    "--claim",
+    type=click.IntRange(1),
+    metavar="N",
+    help="The step at which the run is claimed to be done; the last one by default.",
 )
 @click.option("--fractions", is_flag=True, help="Rewrite absolute step numbers as fractions of train_steps.")
-@click.option("--check", is_flag=True, help="Run the first steps of both, small and confined, and compare their losses.")
+@click.option(
+    "--check", is_flag=True, help="Run the first steps of both, small and confined, and compare their losses."
+)
 @clear_errors
 def command(
     paths: tuple[Path, ...],
@@ -100,7 +105,7 @@ def _tell(path: Path, target: Path | None, made: Imported, asked: Asked) -> None
     click.echo(f"{path}{where}: {made.steps} steps{bound}", err=True)
     if made.iso:
         click.echo(
-            f"  it has absolute step numbers, so it runs on rungs of {made.steps} steps alone; --fractions rewrites them",
+            f"  it has absolute step numbers: it runs on rungs of {made.steps} steps alone; --fractions rewrites them",
             err=True,
         )
     if made.shown:
@@ -127,16 +132,14 @@ def _listed(values: object) -> str:
 def _is_alike(path: Path, script: Script, made: Imported, asked: Asked) -> bool:
     """Run both and compare."""
     from evaluator.rehearsal import RehearsalError
-    from evolve.importing.comparing import TOLERANCE, compare
+    from evolve.importing.comparing import TOLERANCE, Pair, compare
 
     try:
-        found = compare(script, made, asked.given)
+        (found,) = compare([Pair(script, made, asked.given)])
     except RehearsalError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{path}: {found.text()}", err=True)
     if found.architecture > TOLERANCE:
-        click.echo(
-            f"  warning: its forward pass is not the task's: the first losses differ by {found.architecture:.2g} (relative)",
-            err=True,
-        )
+        off = f"first losses differ by {found.architecture:.2g}, relatively"
+        click.echo(f"  warning: its forward pass is not the task's: {off}", err=True)
     return found.equal

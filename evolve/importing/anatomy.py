@@ -147,7 +147,10 @@ def _model(before: list[ast.stmt], tree: ast.Module) -> int:
         for name, definition in known.items()
         if isinstance(definition, ast.ClassDef)
         and any(isinstance(each, ast.FunctionDef) and each.name == "forward" for each in definition.body)
-        and any(isinstance(each, ast.Attribute | ast.Name) and "Embedding" in ast.dump(each) for each in ast.walk(definition))
+        and any(
+            isinstance(each, ast.Attribute | ast.Name) and "Embedding" in ast.dump(each)
+            for each in ast.walk(definition)
+        )
     }
     makers = roots | {
         name
@@ -175,7 +178,7 @@ def _aliases(statement: ast.stmt, names: set[str]) -> set[str]:
         if isinstance(value, ast.Call) and method(value) in _WRAPPERS:
             plain = isinstance(value.func, ast.Attribute) and called(value).partition(".")[0] != "torch"
             value = value.func.value if plain and isinstance(value.func, ast.Attribute) else (value.args or [value])[0]
-            if isinstance(value, ast.Call) and not method(value) in _WRAPPERS:
+            if isinstance(value, ast.Call) and method(value) not in _WRAPPERS:
                 return set()
         elif isinstance(value, ast.Attribute) and value.attr in ("module", "_orig_mod"):
             value = value.value
@@ -233,9 +236,9 @@ def length(anatomy: Anatomy, facts: Facts) -> Length:
 
 
 def _without_one(node: ast.expr) -> tuple[ast.expr, int]:
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and isinstance(node.right, ast.Constant):
-        if node.right.value == 1:
-            return node.left, 1
+    match node:
+        case ast.BinOp(left=left, op=ast.Add(), right=ast.Constant(value=1)):
+            return left, 1
     return node, 0
 
 
@@ -268,6 +271,11 @@ def _limit(test: ast.expr, anatomy: Anatomy, facts: Facts) -> int | None:
             left, right = right, left
         base, extra = _without_one(left)
         value = facts.value(right)
-        if isinstance(base, ast.Name) and base.id == anatomy.step and isinstance(value, int | float) and value is not UNKNOWN:
+        if (
+            isinstance(base, ast.Name)
+            and base.id == anatomy.step
+            and isinstance(value, int | float)
+            and value is not UNKNOWN
+        ):
             return int(value) - extra + isinstance(test.ops[0], ast.Gt)
     return None

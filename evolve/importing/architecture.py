@@ -1,5 +1,8 @@
-"""Whether a script's model is the benchmark's: the same parameters under the same names, and a forward pass that keeps
-nothing for the optimizer. What the forward pass computes is compared when it runs (`evolve import --check`)."""
+"""Whether a script's model is the benchmark's.
+
+The same parameters under the same names, and a forward pass that keeps nothing for the optimizer. What the forward pass
+computes is compared when it runs (`evolve import --check`).
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,19 @@ _PARTS = {
     "MLP": {"fc", "proj"},
 }
 """Names of the submodules with parameters, by class."""
-_PLAIN = frozenset(["Linear", "Embedding", "RMSNorm", "LayerNorm", "Parameter", "ModuleList", "ParameterList", "Module"])
+_PLAIN = frozenset(
+    ["Linear", "Embedding", "RMSNorm", "LayerNorm", "Parameter", "ModuleList", "ParameterList", "Module"]
+)
 _WATCHING = frozenset(
-    "register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook "
-    "register_module_forward_hook register_hook register_post_accumulate_grad_hook".split()
+    [
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_module_forward_hook",
+        "register_hook",
+        "register_post_accumulate_grad_hook",
+    ]
 )
 
 
@@ -33,7 +45,8 @@ def check_architecture(tree: ast.Module) -> None:
     root = next((name for name, parts in made.items() if "embed" in parts and "blocks" in parts), None)
     if root is None:
         raise NotImportableError(
-            "expected the benchmark's model: a class with the submodules embed, blocks, proj, norm1 and norm2", classes[-1:]
+            "expected the benchmark's model: a class with the submodules embed, blocks, proj, norm1 and norm2",
+            classes[-1:],
         )
     for each in classes:
         parts = made[each.name]
@@ -43,7 +56,11 @@ def check_architecture(tree: ast.Module) -> None:
         extra = [node for name, node in parts.items() if name not in expected and _has_parameters(node)]
         missing = expected - set(parts)
         if extra or missing:
-            what = f"{each.name} lacks {', '.join(sorted(missing))}" if missing else f"{each.name} has parameters of its own"
+            what = (
+                f"{each.name} lacks {', '.join(sorted(missing))}"
+                if missing
+                else f"{each.name} has parameters of its own"
+            )
             raise NotImportableError(f"the architecture differs from the benchmark's: {what}", extra or [each])
     _check_watching(tree)
 
@@ -96,9 +113,9 @@ def _check_watching(tree: ast.Module) -> None:
             for function in each.body:
                 if isinstance(function, ast.FunctionDef) and function.name not in ("__init__", "reset_parameters"):
                     for node in ast.walk(function):
-                        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                            if dotted(node).startswith("self.") and node.attr not in ("cos_cached", "sin_cached"):
-                                kept[node.attr] = node
+                        own = isinstance(node, ast.Attribute) and dotted(node).startswith("self.")
+                        if own and isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                            kept[node.attr] = node
     inside = {id(n) for c in definitions_in(tree) if isinstance(c, ast.ClassDef) and _is_module(c) for n in ast.walk(c)}
     for node in ast.walk(tree):
         read = (isinstance(node, ast.Attribute) and node.attr in kept) or string(node) in kept

@@ -1,5 +1,7 @@
-"""What goes from a script while it is folded: printing and the like, definitions that nobody uses; and its own names for
-the model and the seed."""
+"""What goes from a script while it is folded: printing and the like, and definitions that nobody uses.
+
+Also its own names for the model and for the seed.
+"""
 
 from __future__ import annotations
 
@@ -67,10 +69,10 @@ def seeded(tree: ast.Module, names: frozenset[str], seed: int) -> None:
             if isinstance(value, int):
                 text = "torch.initial_seed()" if value == seed else f"torch.initial_seed() + {value - seed}"
                 node.args[0] = _expression(text, node)
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            if node.targets[0].id in names:
-                node.value = _expression("torch.initial_seed()" if first else "0", node)
-                first = False
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(node, ast.Assign) and isinstance(target, ast.Name) and target.id in names:
+            node.value = _expression("torch.initial_seed()" if first else "0", node)
+            first = False
 
 
 def _expression(text: str, place: ast.AST) -> ast.expr:

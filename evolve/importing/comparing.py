@@ -7,7 +7,7 @@ run by `evaluator.rehearsal`, never here.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from evolve.importing.source import Script
 from evolve.importing.trees import Definition, called, dotted, literal, method, names_bound, string
 
 TOLERANCE = 2e-3
-"""Relative difference between a script's forward pass and the task's that rounding can explain: bfloat16 has 3 digits."""
+"""Relative difference between a script's first loss and the task's that rounding can explain."""
 
 
 @dataclass(frozen=True)
@@ -52,34 +52,54 @@ class Comparison:
         return f"equal: the training losses of {self.steps} steps are the same bit by bit"
 
 
-def compare(script: Script, made: Imported, given: Mapping[str, str], sizes: Sizes | None = None) -> Comparison:
-    """Run a script and its genome for a few steps and compare their losses.
+@dataclass(frozen=True)
+class Pair:
+    """A script and what was made of it.
+
+    Attributes:
+        script: The script.
+        made: Its genome.
+        given: The user's settings.
+    """
+
+    script: Script
+    made: Imported
+    given: Mapping[str, str]
+
+
+def compare(pairs: Sequence[Pair], sizes: Sizes | None = None) -> list[Comparison]:
+    """Run scripts and their genomes for a few steps and compare their losses.
 
     Args:
-        script: The script.
-        made: What was made of it.
-        given: The user's settings.
+        pairs: What to compare.
         sizes: How small.
 
     Raises:
         evaluator.rehearsal.RehearsalError: Nothing could be run.
+        NotImportableError: A script's model cannot be taken out of it.
     """
     sizes = sizes or Sizes()
-    tree = script.tree()
-    arguments = _arguments(tree, given)
-    _Small(sizes, made.shown).visit(tree)
-    environment = {**PLUMBING, **{name: value for name, value in given.items() if name not in dict(arguments)}}
+    made = [_parts(pair, sizes) for pair in pairs]
+    losses = rehearse([part for parts, _ in made for part in parts], sizes)
+    return [_judged(losses[2 * index], losses[2 * index + 1], sizes, scale) for index, (_, scale) in enumerate(made)]
+
+
+def _parts(pair: Pair, sizes: Sizes) -> tuple[tuple[Part, Part], int]:
+    """The small script, its genome, and by what the script's losses are multiplied to be sums."""
+    tree = pair.script.tree()
+    arguments = _arguments(tree, pair.given)
+    _Small(sizes, pair.made.shown).visit(tree)
+    named = dict(arguments)
+    environment = {**PLUMBING, **{name: value for name, value in pair.given.items() if f"--{name}" not in named}}
     flat = tuple(each for name, value in arguments for each in ((name, value) if value else (name,)))
     text = ast.unparse(ast.fix_missing_locations(tree))
     scale = 1
     if mean_loss(tree):  # the contract's loss is a sum
         scale = sizes.microbatch * sizes.context
         _Summed().visit(tree)
-    parts = (
-        Part("script", text, "", flat, environment, made.rng_seed),
-        Part("genome", made.source, _model_text(tree), (), {}, made.rng_seed, made.steps),
-    )
-    return _judged(*rehearse(parts, sizes), sizes, scale)
+    script = Part("script", text, "", flat, environment, pair.made.rng_seed)
+    genome = Part("genome", pair.made.source, _model_text(tree), (), {}, pair.made.rng_seed, pair.made.steps)
+    return (script, genome), scale
 
 
 def _judged(script: Losses, genome: Losses, sizes: Sizes, scale: int) -> Comparison:
@@ -148,7 +168,9 @@ class _Small(ast.NodeTransformer):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self.generic_visit(node)
         arguments = node.args.args
-        for argument, default in zip(arguments[len(arguments) - len(node.args.defaults) :], list(node.args.defaults), strict=True):
+        for argument, default in zip(
+            arguments[len(arguments) - len(node.args.defaults) :], list(node.args.defaults), strict=True
+        ):
             if argument.arg == "seq_len":
                 node.args.defaults[node.args.defaults.index(default)] = ast.Constant(self._sizes.context)
         return node

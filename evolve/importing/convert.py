@@ -85,9 +85,7 @@ def imported(script: Script, asked: Asked) -> Imported:
     long = length(anatomy, facts)
     names, seed = seeds(anatomy.before, facts, anatomy.model)
     steps = _name_steps(tree, long)
-    final = folded(
-        tree, lambda now: Facts(now, asked.given, names | {steps}, shown, dissect(now).chain), clean
-    )
+    final = folded(tree, lambda now: Facts(now, asked.given, names | {steps}, shown, dissect(now).chain), clean)
     seeded(tree, names, seed)
     named_model(tree, dissect(tree).names)
     without_cuda(tree, dissect(tree))
@@ -112,9 +110,7 @@ def imported(script: Script, asked: Asked) -> Imported:
         annotation=f"Literal[{stop}]" if iso else "",
     )
     source = _checked(written(head, places, hooks, anatomy.step, printer))
-    return Imported(
-        source, stop, long.bound, iso, seed, final.read, shown, tuple(hooks.notes)
-    )
+    return Imported(source, stop, long.bound, iso, seed, final.read, shown, tuple(hooks.notes))
 
 
 def _name_steps(tree: ast.Module, long: Length) -> str:
@@ -126,9 +122,7 @@ def _name_steps(tree: ast.Module, long: Length) -> str:
     return "train_steps"
 
 
-def _sliced(
-    tree: ast.Module, anatomy: Anatomy, facts: Facts
-) -> tuple[list[ast.stmt], list[ast.stmt], Hooks, Needs]:
+def _sliced(tree: ast.Module, anatomy: Anatomy, facts: Facts) -> tuple[list[ast.stmt], list[ast.stmt], Hooks, Needs]:
     """What is needed of a script: before the model, after it, and in the loop."""
     known = definitions(tree)
     everything = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | set(known)
@@ -143,7 +137,11 @@ def _sliced(
 
 def _without(statements: list[ast.stmt], name: str) -> list[ast.stmt]:
     """Statements without those that set the number of steps."""
-    return [each for each in statements if not (isinstance(each, ast.Assign | ast.AnnAssign) and names_bound(each) == {name})]
+    return [
+        each
+        for each in statements
+        if not (isinstance(each, ast.Assign | ast.AnnAssign) and names_bound(each) == {name})
+    ]
 
 
 def _refuse(hooks: Hooks, statements: list[ast.stmt]) -> None:
@@ -157,11 +155,16 @@ def _refuse(hooks: Hooks, statements: list[ast.stmt]) -> None:
             fresh = {n for s in body for n in names_bound(s)}
             if names_loaded(statement) & hooks.tainted - fresh:
                 raise NotImportableError(
-                    "a genome sees neither tokens nor training losses: what depends on them cannot be imported", [statement]
+                    "a genome sees neither tokens nor training losses: what depends on them cannot be imported",
+                    [statement],
                 )
     for statement in statements:
         if isinstance(statement, ast.Import | ast.ImportFrom):
-            modules = [alias.name for alias in statement.names] if isinstance(statement, ast.Import) else [statement.module or ""]
+            modules = (
+                [alias.name for alias in statement.names]
+                if isinstance(statement, ast.Import)
+                else [statement.module or ""]
+            )
             if any(module not in MODULES for module in modules):
                 raise NotImportableError(
                     f"{', '.join(modules)} may not be imported in a genome: write out what is used of it", [statement]
@@ -170,7 +173,9 @@ def _refuse(hooks: Hooks, statements: list[ast.stmt]) -> None:
 
 def _stop(claim: int | None, long: Length) -> int:
     if claim is not None and not 1 <= claim <= max(long.bound, long.stop):
-        raise NotImportableError(f"--claim: expected a step from 1 to {max(long.bound, long.stop)}, where the loop ends; got {claim}")
+        raise NotImportableError(
+            f"--claim: expected a step from 1 to {max(long.bound, long.stop)}, where the loop ends; got {claim}"
+        )
     return claim or long.stop
 
 

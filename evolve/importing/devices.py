@@ -61,7 +61,12 @@ class _Devices(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if called(node) == "torch.device" and node.args and _is_card(node.args[0]):
             return self._own(node)
-        if isinstance(node.func, ast.Attribute) and method(node) == "cuda" and not node.args and called(node) != "torch.cuda":
+        if (
+            isinstance(node.func, ast.Attribute)
+            and method(node) == "cuda"
+            and not node.args
+            and called(node) != "torch.cuda"
+        ):
             self.generic_visit(node)
             node.func.attr, node.args = "to", [self._own(node)]
             return node

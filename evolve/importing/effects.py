@@ -28,8 +28,8 @@ def _words(text: str) -> frozenset[str]:
 
 
 _QUIET_ROOTS = _words(
-    "time os sys uuid logging logger log wandb gc json subprocess warnings datetime shutil pathlib glob platform socket "
-    "random string math itertools functools copy re argparse tqdm builtins numpy np signal traceback inspect"
+    "time os sys uuid logging logger log wandb gc json subprocess warnings datetime shutil pathlib glob platform "
+    "socket random string math itertools functools copy re argparse tqdm builtins numpy np signal traceback inspect"
 )
 """Modules whose functions change nothing that is trained."""
 _QUIET = _words(
@@ -53,7 +53,7 @@ _QUIET_METHODS = _words(
     memory_allocated max_memory_allocated reset_peak_memory_stats record elapsed_time set_epoch nelement get_device
     """
 )
-"""Methods that leave their receiver alone, or change only what does not matter (modes, compilation, gradients to None)."""
+"""Methods that leave their receiver alone, or change only what does not matter: modes, gradients to None."""
 _QUIET_TORCH = _words(
     """
     manual_seed_all set_device synchronize empty_cache barrier init_process_group destroy_process_group get_device_name
@@ -186,10 +186,8 @@ class Effects:
             base: ast.expr = node.func.value
             while isinstance(base, ast.Attribute | ast.Subscript):
                 base = base.value
-            return not isinstance(base, ast.Name) or base.id not in own and self._is_needed(base.id, own)
-        if name == "to" or name in _QUIET_METHODS:
-            return False
-        return True
+            return not isinstance(base, ast.Name) or (base.id not in own and self._is_needed(base.id, own))
+        return not (name == "to" or name in _QUIET_METHODS)
 
     def _definition_acts(self, name: str) -> bool:
         """Whether calling a function or class of the script changes anything that matters."""
@@ -271,11 +269,11 @@ def sliced(body: list[ast.stmt], effects: Effects) -> list[ast.stmt]:
 
 def _with_jumps(body: list[ast.stmt], effects: Effects) -> list[ast.stmt]:
     """What matters of a block inside a loop or function, where jumps matter as well."""
-    kept = []
+    kept: list[ast.stmt] = []
     for statement in body:
-        if isinstance(statement, ast.Return | ast.Continue | ast.Break):
-            kept.append(statement)
-        elif isinstance(statement, ast.If) and _jumps(statement):
+        if isinstance(statement, ast.Return | ast.Continue | ast.Break) or (
+            isinstance(statement, ast.If) and _jumps(statement)
+        ):
             kept.append(statement)
         else:
             kept += sliced([statement], effects)

@@ -26,10 +26,10 @@ class NotImportableError(Exception):
             {
                 number
                 for node in self.nodes
-                if hasattr(node, "lineno")
-                for number in range(node.lineno, min((node.end_lineno or node.lineno), node.lineno + 3) + 1)
+                for first in [getattr(node, "lineno", 0)]
+                for number in range(first, min(getattr(node, "end_lineno", None) or first, first + 3) + 1)
             }
         )
-        shown = "".join(f"\n  line {n}: {lines[n - 1].strip()}" for n in numbers[:12] if n <= len(lines))
+        shown = "".join(f"\n  line {n}: {lines[n - 1].strip()}" for n in numbers[:12] if 0 < n <= len(lines))
         more = f"\n  and {len(numbers) - 12} more lines" if len(numbers) > 12 else ""
         return self.message + shown + more

@@ -1,4 +1,4 @@
-"""What is known of a script's values before it runs: constants, and settings from the environment or the command line."""
+"""What is known of a script's values before it runs: constants, and settings from outside."""
 
 from __future__ import annotations
 
@@ -19,7 +19,23 @@ PLUMBING = {
     "MASTER_PORT": "0",
 }
 """What `torchrun` sets, for one process."""
-_WRITES = frozenset("append extend insert add update clear pop popitem remove discard setdefault sort reverse".split())
+_WRITES = frozenset(
+    [
+        "append",
+        "extend",
+        "insert",
+        "add",
+        "update",
+        "clear",
+        "pop",
+        "popitem",
+        "remove",
+        "discard",
+        "setdefault",
+        "sort",
+        "reverse",
+    ]
+)
 _WORLD: dict[str, Any] = {
     "dist.get_rank": 0,
     "dist.get_world_size": 1,
@@ -167,7 +183,7 @@ class Facts:
 
     def _paired(self, targets: ast.Tuple, store: ast.AST) -> ast.expr | None:
         statement = self.parent.get(targets)
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Tuple):
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Tuple):  # noqa: SIM102
             if len(statement.value.elts) == len(targets.elts):
                 return next(v for t, v in zip(targets.elts, statement.value.elts, strict=True) if t is store)
         if isinstance(statement, ast.Assign) and method(statement.value) == "parse_known_args":

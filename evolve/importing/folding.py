@@ -59,7 +59,9 @@ def tidy(tree: ast.AST) -> None:
 
 def _may_go(statement: ast.AST) -> bool:
     """Whether a statement says nothing about its function as a whole."""
-    return not any(isinstance(node, ast.Yield | ast.YieldFrom | ast.Global | ast.Nonlocal) for node in ast.walk(statement))
+    return not any(
+        isinstance(node, ast.Yield | ast.YieldFrom | ast.Global | ast.Nonlocal) for node in ast.walk(statement)
+    )
 
 
 class _Fold(ast.NodeTransformer):
@@ -68,23 +70,23 @@ class _Fold(ast.NodeTransformer):
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
 
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.AST]:
         value = self._facts.truth(node.test)
         if value is not UNKNOWN:
             kept, gone = (node.body, node.orelse) if value else (node.orelse, node.body)
             if all(_may_go(each) for each in gone):
-                result = []
+                result: list[ast.AST] = []
                 for statement in kept:
                     visited = self.visit(statement)
                     result += visited if isinstance(visited, list) else [visited] if visited is not None else []
-                return result or [ast.copy_location(ast.Pass(), node)]
+                return result or ast.copy_location(ast.Pass(), node)
         self.generic_visit(node)
         return node
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         value = self._facts.truth(node.test)
         if value is not UNKNOWN:
-            return self.visit(node.body if value else node.orelse)  # type: ignore[no-any-return]
+            return self.visit(node.body if value else node.orelse)
         self.generic_visit(node)
         return node
 
@@ -101,7 +103,7 @@ class _Fold(ast.NodeTransformer):
                 break
             kept = kept[1:]
         if len(kept) == 1:
-            return self.visit(kept[0])  # type: ignore[no-any-return]
+            return self.visit(kept[0])
         if len(kept) != len(node.values):
             node.values = kept
         self.generic_visit(node)

@@ -1,8 +1,8 @@
 """The body of the training loop, statement by statement, as the hooks of the contract.
 
 The loop of the benchmark: validation when due; batch, forward and backward pass; gradients summed over processes;
-hyperparameters set; optimizers stepped; gradients to None. What else a script does there lands in the hook that stands at
-its place; what cannot is refused.
+hyperparameters set; optimizers stepped; gradients to None. What else a script does there lands in the hook that stands
+at its place; what cannot is refused.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ def mapped(anatomy: Anatomy, effects: Effects) -> Hooks:
     validated = [i for i, each in enumerate(body) if i < trained and _evaluates(each, evaluators)]
     after = [i for i, each in enumerate(body) if i > trained and _evaluates(each, evaluators)]
     if len(validated) > 1:
-        raise NotImportableError("expected one place in the loop where the loss is validated", [body[i] for i in validated])
+        raise NotImportableError(
+            "expected one place in the loop where the loss is validated", [body[i] for i in validated]
+        )
     place = validated[0] if validated else -1
     hooks.tainted = _tainted(body, trained)
     first, last = stepped[0], stepped[-1]
@@ -109,9 +111,9 @@ def _unwrapped(body: list[ast.stmt]) -> list[ast.stmt]:
     """Statements of a block, those under contexts that only time or label them included."""
     found: list[ast.stmt] = []
     for statement in body:
-        if isinstance(statement, ast.With) and all(_labels(item.context_expr) for item in statement.items):
-            found += _unwrapped(statement.body)
-        elif isinstance(statement, ast.Try) and not any(method(c) == "step" for c in own_calls(statement)):
+        if (isinstance(statement, ast.With) and all(_labels(item.context_expr) for item in statement.items)) or (
+            isinstance(statement, ast.Try) and not any(method(c) == "step" for c in own_calls(statement))
+        ):
             found += _unwrapped(statement.body)
         else:
             found.append(statement)
@@ -247,11 +249,11 @@ def _training(hooks: Hooks, statement: ast.stmt, anatomy: Anatomy, effects: Effe
         raise NotImportableError("expected one plain backward() per microbatch", backward)
     allowed = {id(call) for call in backward}
     for inner in walk_own(statement):
-        if isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Call) and id(inner.value) not in allowed:
-            if effects.acts(inner.value):
-                raise NotImportableError(
-                    "something besides the forward and backward pass happens for each microbatch", [inner]
-                )
+        alone = isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Call) and id(inner.value) not in allowed
+        if isinstance(inner, ast.Expr) and alone and effects.acts(inner.value):
+            raise NotImportableError(
+                "something besides the forward and backward pass happens for each microbatch", [inner]
+            )
     receiver = backward[0].func
     assert isinstance(receiver, ast.Attribute)
     divisor = _divisor(receiver.value, statement)
@@ -264,12 +266,14 @@ def _divisor(node: ast.expr, statement: ast.stmt, depth: int = 0) -> ast.expr | 
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         return node.right
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-        raise NotImportableError("the loss is multiplied before the backward pass; expected it as it is, or divided", [node])
+        raise NotImportableError(
+            "the loss is multiplied before the backward pass; expected it as it is, or divided", [node]
+        )
     if isinstance(node, ast.Name) and depth < 4:
         for each in walk_own(statement):
-            if isinstance(each, ast.AugAssign) and isinstance(each.target, ast.Name) and each.target.id == node.id:
-                if isinstance(each.op, ast.Div):
-                    return each.value
+            match each:
+                case ast.AugAssign(target=ast.Name(id=name), op=ast.Div(), value=value) if name == node.id:
+                    return value
             if isinstance(each, ast.Assign) and any(isinstance(t, ast.Name) and t.id == node.id for t in each.targets):
                 found = _divisor(each.value, statement, depth + 1)
                 if found is not None:
@@ -295,9 +299,10 @@ def _sets(statement: ast.stmt, effects: Effects) -> bool:
 
 def _stores_settings(node: ast.AST) -> bool:
     for each in ast.walk(node):
-        if isinstance(each, ast.Subscript) and isinstance(each.ctx, ast.Store) and isinstance(each.slice, ast.Constant):
-            if each.slice.value in _SETTING or "group" in dotted(each.value) or "group" in ast.dump(each.value):
-                return True
+        match each:
+            case ast.Subscript(value=owner, slice=ast.Constant(value=key), ctx=ast.Store()):
+                if key in _SETTING or "group" in ast.dump(owner):
+                    return True
     return False
 
 
@@ -313,7 +318,11 @@ def _optimizers(hooks: Hooks, statements: list[ast.stmt], effects: Effects) -> N
             case ast.For(
                 target=ast.Name(id=name),
                 iter=items,
-                body=[ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=one), attr="step"), args=[], keywords=[]))],
+                body=[
+                    ast.Expr(
+                        value=ast.Call(func=ast.Attribute(value=ast.Name(id=one), attr="step"), args=[], keywords=[])
+                    )
+                ],
                 orelse=[],
             ) if name == one:
                 whole = isinstance(items, ast.List | ast.Tuple)
@@ -332,13 +341,13 @@ def _stepped(statements: list[ast.stmt]) -> list[ast.expr]:
     """All that is stepped somewhere in statements, once each."""
     parts: dict[str, ast.expr] = {}
     for statement in statements:
-        loops = {}
+        loops: dict[str, ast.expr] = {}
         for node in ast.walk(statement):
             if isinstance(node, ast.For):
                 targets = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
                 zipped = isinstance(node.iter, ast.Call) and called(node.iter) == "zip"
-                items = node.iter.args if zipped and isinstance(node.iter, ast.Call) else [node.iter] * len(targets)
-                loops |= {t.id: i for t, i in zip(targets, items, strict=False) if isinstance(t, ast.Name)}
+                lists = node.iter.args if zipped and isinstance(node.iter, ast.Call) else [node.iter] * len(targets)
+                loops |= {t.id: i for t, i in zip(targets, lists, strict=False) if isinstance(t, ast.Name)}
         for call in own_calls(statement):
             if method(call) != "step" or not isinstance(call.func, ast.Attribute):
                 continue

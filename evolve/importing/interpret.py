@@ -1,4 +1,4 @@
-"""A small interpreter for what settings are made of: numbers, texts, containers of them, and functions that handle them.
+"""A small interpreter for what settings are made of: numbers, texts, containers of them, functions that handle them.
 
 It knows no torch, no files and no clock, and stops after a fixed amount of work: evaluating an expression of a hostile
 script costs a bounded time and memory and has no effect. Whatever it does not know it gives up on.
@@ -43,7 +43,26 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 _BUILTINS: dict[str, Callable[..., Any]] = {
     f.__name__: f
-    for f in (int, float, str, bool, len, min, max, abs, round, sum, sorted, set, frozenset, list, tuple, dict, any, all)
+    for f in (
+        int,
+        float,
+        str,
+        bool,
+        len,
+        min,
+        max,
+        abs,
+        round,
+        sum,
+        sorted,
+        set,
+        frozenset,
+        list,
+        tuple,
+        dict,
+        any,
+        all,
+    )
 } | {
     "enumerate": lambda *a: list(enumerate(*a)),
     "zip": lambda *a, **_: list(zip(*a, strict=False)),
@@ -55,18 +74,45 @@ _BUILTINS: dict[str, Callable[..., Any]] = {
 _TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "tuple": tuple, "set": set, "dict": dict}
 _METHODS: dict[type, frozenset[str]] = {
     str: frozenset(
-        "strip lstrip rstrip lower upper split rsplit splitlines startswith endswith replace join isdigit "
-        "partition rpartition removeprefix removesuffix title capitalize casefold count find isnumeric".split()
+        [
+            "strip",
+            "lstrip",
+            "rstrip",
+            "lower",
+            "upper",
+            "split",
+            "rsplit",
+            "splitlines",
+            "startswith",
+            "endswith",
+            "replace",
+            "join",
+            "isdigit",
+            "partition",
+            "rpartition",
+            "removeprefix",
+            "removesuffix",
+            "title",
+            "capitalize",
+            "casefold",
+            "count",
+            "find",
+            "isnumeric",
+        ]
     ),
-    dict: frozenset("get keys values items copy".split()),
-    list: frozenset("index count copy".split()),
-    tuple: frozenset("index count".split()),
-    set: frozenset("union intersection difference issubset issuperset copy".split()),
-    frozenset: frozenset("union intersection difference issubset issuperset copy".split()),
+    dict: frozenset(["get", "keys", "values", "items", "copy"]),
+    list: frozenset(["index", "count", "copy"]),
+    tuple: frozenset(["index", "count"]),
+    set: frozenset(["union", "intersection", "difference", "issubset", "issuperset", "copy"]),
+    frozenset: frozenset(["union", "intersection", "difference", "issubset", "issuperset", "copy"]),
     float: frozenset(["is_integer"]),
     int: frozenset(["bit_length"]),
 }
-_MATH = {name: getattr(math, name) for name in dir(math) if not name.startswith("_") and name not in ("factorial", "comb", "perm")}
+_MATH = {
+    name: getattr(math, name)
+    for name in dir(math)
+    if not name.startswith("_") and name not in ("factorial", "comb", "perm")
+}
 _MOST_WORK = 20_000
 _MOST_SIZE = 10_000
 
@@ -117,7 +163,15 @@ class Interpreter:
             return self.evaluate(node)
         except UnknownError:
             raise
-        except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError, MemoryError) as error:
+        except (
+            ArithmeticError,
+            TypeError,
+            ValueError,
+            LookupError,
+            AttributeError,
+            RecursionError,
+            MemoryError,
+        ) as error:
             raise UnknownError from error
 
     def evaluate(self, node: ast.expr) -> Any:
@@ -300,7 +354,9 @@ class Interpreter:
             raise UnknownError
 
     def _call(self, node: ast.Call) -> Any:
-        if any(isinstance(argument, ast.Starred) for argument in node.args) or any(k.arg is None for k in node.keywords):
+        if any(isinstance(argument, ast.Starred) for argument in node.args) or any(
+            k.arg is None for k in node.keywords
+        ):
             raise UnknownError
         if isinstance(node.func, ast.Name):
             definition = self._functions(node.func)
@@ -349,7 +405,11 @@ class Interpreter:
 
     def _own(self, definition: ast.FunctionDef, node: ast.Call) -> Any:
         body = without_docstring(definition.body)
-        if body and isinstance(body[0], ast.Return) and (body[0].value is None or isinstance(body[0].value, ast.Constant)):
+        if (
+            body
+            and isinstance(body[0], ast.Return)
+            and (body[0].value is None or isinstance(body[0].value, ast.Constant))
+        ):
             return body[0].value.value if isinstance(body[0].value, ast.Constant) else None
         signature = definition.args
         if signature.vararg or signature.kwarg or definition.decorator_list or len(self._locals) > 30:
@@ -366,7 +426,9 @@ class Interpreter:
                 frame[name] = self.evaluate(defaults[name])
             else:
                 raise UnknownError
-        frame["\0own"] = {n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        frame["\0own"] = {
+            n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
         outer, self._locals = self._locals, [frame]
         try:
             return self._run(body)[1]
@@ -397,9 +459,9 @@ class Interpreter:
                         done, result = self._run(inner)
                         if done:
                             return True, result
-                case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name() as owner, attr=attr), args=[item])) if (
-                    attr in ("append", "add", "extend", "update")
-                ):
+                case ast.Expr(
+                    value=ast.Call(func=ast.Attribute(value=ast.Name() as owner, attr=attr), args=[item])
+                ) if attr in ("append", "add", "extend", "update"):
                     container = self.evaluate(owner)
                     if not any(container is value for frame in self._locals for value in frame.values()):
                         raise UnknownError
@@ -423,7 +485,27 @@ def without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
     return body
 
 
-_QUIET = frozenset("len abs min max int float bool str isinstance getattr hasattr set list sorted any all tuple".split())
+_QUIET = frozenset(
+    [
+        "len",
+        "abs",
+        "min",
+        "max",
+        "int",
+        "float",
+        "bool",
+        "str",
+        "isinstance",
+        "getattr",
+        "hasattr",
+        "set",
+        "list",
+        "sorted",
+        "any",
+        "all",
+        "tuple",
+    ]
+)
 
 
 def is_harmless(node: ast.expr) -> bool:
@@ -433,10 +515,32 @@ def is_harmless(node: ast.expr) -> bool:
             return False
         if isinstance(part, ast.Call):
             quiet = isinstance(part.func, ast.Name) and part.func.id in _QUIET
-            asks = isinstance(part.func, ast.Attribute) and part.func.attr in (
-                "get_rank get_world_size is_initialized startswith endswith get item isfinite all any keys values items "
-                "size dim numel lower strip is_floating_point perf_counter time isnan isinf abs"
-            ).split()
+            asks = isinstance(part.func, ast.Attribute) and part.func.attr in [
+                "get_rank",
+                "get_world_size",
+                "is_initialized",
+                "startswith",
+                "endswith",
+                "get",
+                "item",
+                "isfinite",
+                "all",
+                "any",
+                "keys",
+                "values",
+                "items",
+                "size",
+                "dim",
+                "numel",
+                "lower",
+                "strip",
+                "is_floating_point",
+                "perf_counter",
+                "time",
+                "isnan",
+                "isinf",
+                "abs",
+            ]
             if not (quiet or asks):
                 return False
     return True

@@ -1,5 +1,7 @@
-"""What lives inside `recipe` and what at module level: a definition that uses the model, or the number of steps, or
-anything made from them, has to be a closure."""
+"""What lives inside `recipe` and what at module level.
+
+A definition that uses the model, or the number of steps, or anything made from them, has to be a closure.
+"""
 
 from __future__ import annotations
 
@@ -58,10 +60,12 @@ def placed(before: list[ast.stmt], inside: list[ast.stmt], hooks: Hooks, needs: 
                 closed |= names_bound(statement)
         if len(closed) == size:
             break
-    imports = [each for each in [*before, *inside] if isinstance(each, ast.Import | ast.ImportFrom)]
+    imports: list[ast.stmt] = [each for each in [*before, *inside] if isinstance(each, ast.Import | ast.ImportFrom)]
     module = [each for each in before if each not in imports and not _is_closed(each, closed)]
     own = [each for each in before if each not in imports and _is_closed(each, closed)]
-    constants = [each for each in inside if each not in imports and _may_move(each, stored) and not _is_closed(each, closed)]
+    constants = [
+        each for each in inside if each not in imports and _may_move(each, stored) and not _is_closed(each, closed)
+    ]
     own += [each for each in inside if each not in imports and each not in constants]
     for statement in own:
         _redeclare(statement, closed)

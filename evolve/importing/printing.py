@@ -95,7 +95,7 @@ class Printer:
         return first
 
     def _first(self, node: ast.stmt) -> int:
-        decorators = getattr(node, "decorator_list", [])
+        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
         return min([node.lineno, *(each.lineno for each in decorators)])
 
     def _end_of_header(self, node: ast.stmt, top: int) -> int:
@@ -103,9 +103,9 @@ class Printer:
         ends = [node.lineno]
         for child in ast.iter_child_nodes(node):
             if not isinstance(child, ast.stmt | ast.ExceptHandler) and hasattr(child, "end_lineno"):
-                ends.append(child.end_lineno or 0)
+                ends.append(getattr(child, "end_lineno", None) or 0)
             if isinstance(child, ast.arguments | ast.withitem):
-                ends += [each.end_lineno for each in ast.walk(child) if getattr(each, "end_lineno", None)]
+                ends += [getattr(each, "end_lineno", None) or 0 for each in ast.walk(child)]
         line = max(ends)
         while line < top - 1 and not self._lines[line - 1].split("#")[0].rstrip().endswith(":"):
             line += 1
@@ -166,7 +166,7 @@ def _header(node: ast.stmt) -> str:
 
 
 def _unparsed_header(node: ast.stmt) -> str:
-    copy = type(node)(**{name: value for name, value in ast.iter_fields(node)})
+    copy = type(node)(**dict(ast.iter_fields(node)))
     copy.body = [ast.Pass()]  # type: ignore[attr-defined]
     if hasattr(copy, "orelse"):
         copy.orelse = []
@@ -178,7 +178,8 @@ def _indented(text: str, depth: int) -> str:
     frozen = _inside_strings(text + "\n")
     lines = text.split("\n")
     return "".join(
-        (line if number in frozen or not line else _INDENT * depth + line) + "\n" for number, line in enumerate(lines, 1)
+        (line if number in frozen or not line else _INDENT * depth + line) + "\n"
+        for number, line in enumerate(lines, 1)
     )
 
 

@@ -38,8 +38,10 @@ def scale(hooks: Hooks, tree: ast.Module, anatomy: Anatomy, facts: Facts) -> ast
     if value == tokens:
         return "tokens"
     if value is UNKNOWN:
-        raise NotImportableError("what the loss is divided by cannot be told before the script runs", [divisor or anatomy.loop])
-    return ast.Constant(value)
+        raise NotImportableError(
+            "what the loss is divided by cannot be told before the script runs", [divisor or anatomy.loop]
+        )
+    return ast.Constant(value) if isinstance(value, int | float) else None
 
 
 def _value(node: ast.expr, anatomy: Anatomy, facts: Facts) -> object:

@@ -9,6 +9,7 @@ from evolve.importing.effects import Effects, sliced
 from evolve.importing.hooks import Hooks
 from evolve.importing.trees import Definition, dotted, names_bound, own_calls, walk_own
 from evolve.operators.pruning.scopes import Scopes
+from evolve.operators.pruning.vocabulary import CONTAINER_WRITES
 
 _BASICS = frozenset(["set_float32_matmul_precision", "use_deterministic_algorithms"])
 
@@ -99,7 +100,7 @@ def _is_changed(statement: ast.stmt, name: ast.Name) -> bool:
                 base = base.value
             if base is name:
                 return True
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.value is name:
-            if node.func.attr in ("append", "extend", "update", "add", "setdefault", "insert", "pop", "remove", "clear"):
-                return True
+        method = node.func if isinstance(node, ast.Call) else None
+        if isinstance(method, ast.Attribute) and method.value is name and method.attr in CONTAINER_WRITES:
+            return True
     return False

@@ -54,7 +54,9 @@ def read(path: Path) -> Script:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise NotImportableError(f"{path.name} has {size} bytes; a script or log of at most {MAX_BYTES} was expected")
+            raise NotImportableError(
+                f"{path.name} has {size} bytes; a script or log of at most {MAX_BYTES} was expected"
+            )
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise NotImportableError(f"cannot read {path}: {error.strerror}") from error

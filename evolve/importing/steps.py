@@ -11,9 +11,12 @@ import re
 from collections.abc import Iterable
 
 _STEP = re.compile(
-    r"(^|_)(steps?|iters?|iterations?|it|t_end|start|end|stop|warmup|cooldown|switch|horizon|until|begin|t|decay_start)(_|$)", re.I
+    r"(^|_)(steps?|iters?|iterations?|it|t_end|start|end|stop|warmup|cooldown|switch|horizon|until|begin|t|decay_start)(_|$)",
+    re.I,
 )
-_NO_STEP = re.compile(r"(ns_|newton|every|interval|freq|period|seed|lookback|history|schulz|qr|power_iter|head|dim|layer|scale)", re.I)
+_NO_STEP = re.compile(
+    r"(ns_|newton|every|interval|freq|period|seed|lookback|history|schulz|qr|power_iter|head|dim|layer|scale)", re.I
+)
 _LEAST, _MOST = 16, 100_000
 
 
@@ -46,7 +49,12 @@ def _at(node: ast.AST) -> list[ast.Constant]:
         case ast.Compare(left=left, comparators=others):
             sides = [left, *others]
             if any(_is_step(side) for side in sides):
-                return [number for side in sides if not _is_step(side) or isinstance(side, ast.BinOp) for number in _numbers(side)]
+                return [
+                    number
+                    for side in sides
+                    if not _is_step(side) or isinstance(side, ast.BinOp)
+                    for number in _numbers(side)
+                ]
         case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
             if _is_step(left) != _is_step(right):
                 return _numbers(right if _is_step(left) else left)
@@ -65,7 +73,9 @@ def _is_step(node: ast.AST) -> bool:
     """Whether an expression is a number of steps."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
-            return bool(re.search(r"(^|_)(steps?|it|iters?|step_count|iteration|t)$|^step", name, re.I)) and not _NO_STEP.search(name)
+            return bool(
+                re.search(r"(^|_)(steps?|it|iters?|step_count|iteration|t)$|^step", name, re.I)
+            ) and not _NO_STEP.search(name)
         case ast.Subscript(slice=ast.Constant(value=str() as name)):
             return bool(re.search(r"(^|_)(step|t|steps)$", name)) and not _NO_STEP.search(name)
         case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
@@ -107,10 +117,10 @@ class Fractions(ast.NodeTransformer):
         value = node.value
         assert isinstance(value, int | float)
         text = f"{self._name} * {value!r} / {self._steps}"
-        exact = self._steps * value / self._steps == value
-        if not exact:
+        if self._steps * value / self._steps != value:
             return node
-        made = ast.parse(f"round({text})" if isinstance(value, int) else text, mode="eval").body
+        whole = f"round({text})" if isinstance(value, int) else text
+        made = ast.parse(self._name if value == self._steps else whole, mode="eval").body
         return ast.fix_missing_locations(ast.copy_location(made, node))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:

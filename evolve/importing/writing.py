@@ -171,9 +171,7 @@ def _carried(places: Places, hooks: Hooks) -> set[str]:
         for name in {n for s in body for n in names_bound(s)}:
             if name in outside or not _stored_first(body, name):
                 found.add(name)
-    declared = {
-        n for s in places.recipe for each in ast.walk(s) if isinstance(each, ast.Nonlocal) for n in each.names
-    }
+    declared = {n for s in places.recipe for each in ast.walk(s) if isinstance(each, ast.Nonlocal) for n in each.names}
     return found | declared
 
 
@@ -209,7 +207,13 @@ def _stored_first(body: Sequence[ast.stmt], name: str) -> bool:
                 return True
             return not _mentions(statement.iter, name) and _stored_first(statement.body, name)
         if isinstance(statement, ast.With):
-            bound = {n.id for i in statement.items if i.optional_vars for n in ast.walk(i.optional_vars) if isinstance(n, ast.Name)}
+            bound = {
+                n.id
+                for i in statement.items
+                if i.optional_vars
+                for n in ast.walk(i.optional_vars)
+                if isinstance(n, ast.Name)
+            }
             return name in bound or _stored_first(statement.body, name)
         if isinstance(statement, ast.If):
             if _mentions(statement.test, name):

@@ -1,7 +1,7 @@
 """Benchmark scripts of our own in the forms in which they are published, from plain to nasty.
 
-Each form is the plain script with some of its parts replaced; `FORMS` holds the texts by name, `REFUSED` those that must
-not be imported, each with a word that the message has to contain.
+Each form is the plain script with some of its parts replaced; `FORMS` holds the texts by name, `REFUSED` those that
+must not be imported, each with a word that the message has to contain.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import torch.distributed as dist
 {constants}
 '''
 
-LOADER = '''def read_shard(path):
+LOADER = """def read_shard(path):
     head = torch.from_file(str(path), False, 256, dtype=torch.int32)
     assert head[0] == 20240520, "not a shard"
     with path.open("rb", buffering=0) as f:
@@ -54,9 +54,9 @@ def batches(pattern, batch_size, seq_len=1024):
         yield x.view(-1, seq_len), y.view(-1, seq_len)
 
 
-'''
+"""
 
-MODEL = '''class RMSNorm(nn.Module):
+MODEL = """class RMSNorm(nn.Module):
     def __init__(self, dim):
         super().__init__()
         self.gains = nn.Parameter(torch.ones(dim))
@@ -149,7 +149,7 @@ class GPT(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
 
 
-'''
+"""
 
 OPTIMIZER = '''def polar(g, steps=4):
     """Towards the nearest orthogonal matrix."""
@@ -192,7 +192,7 @@ class Muon(torch.optim.Optimizer):
 {more}
 '''
 
-SETUP = '''device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+SETUP = """device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
 torch.cuda.set_device(device)
 {seeding}
 dist.init_process_group(backend="nccl", device_id=device)
@@ -226,9 +226,9 @@ val_x, val_y = next(batches("data/fineweb10B/fineweb_val_*.bin", val_tokens))
 model = GPT(vocab_size=50304, num_layers=12, model_dim=768).cuda()
 model.compile(dynamic=False)
 
-'''
+"""
 
-INIT = '''train_steps = {steps}
+INIT = """train_steps = {steps}
 
 for name, p in model.named_parameters():
     if "proj" in name:
@@ -249,9 +249,9 @@ for opt in [optimizer1, optimizer2]:
         group["initial_lr"] = group["lr"]
 
 {schedule}
-'''
+"""
 
-SCHEDULE = '''# stable, then down
+SCHEDULE = """# stable, then down
 def set_hparams(step, cooldown_frac=0.7):
     progress = step / train_steps
     assert 0 <= progress < 1
@@ -260,9 +260,9 @@ def set_hparams(step, cooldown_frac=0.7):
         for group in opt.param_groups:
             group["lr"] = group["initial_lr"] * eta
 
-'''
+"""
 
-TRAINING = '''train_loader = batches("data/fineweb10B/fineweb_train_*.bin", batch_size)
+TRAINING = """train_loader = batches("data/fineweb10B/fineweb_train_*.bin", batch_size)
 for p in model.parameters():
     dist.broadcast(p.detach(), 0)
 {preparation}
@@ -282,7 +282,7 @@ for step in range(train_steps + 1):
                 val_loss += model(val_x[i*mbs:(i+1)*mbs], val_y[i*mbs:(i+1)*mbs])
         dist.all_reduce(val_loss, op=dist.ReduceOp.SUM)
         val_loss /= val_tokens
-        print0(f"step:{{step}}/{{train_steps}} val_loss:{{val_loss:.5f}} train_time:{{training_time:.3f}}s", console=True)
+        print0(f"step:{{step}}/{{train_steps}} val_loss:{{val_loss:.5f}} time:{{training_time:.3f}}s", console=True)
 {after_loss}
         model.train()
         dist.barrier()
@@ -308,33 +308,33 @@ for step in range(train_steps + 1):
     print0(f"step:{{step + 1}}/{{train_steps}} time:{{training_time + time.perf_counter() - t0:.3f}}s")
 
 dist.destroy_process_group()
-'''
+"""
 
-DEFAULTS = dict(
-    imports="",
-    constants="",
-    more="",
-    seeding="",
-    prints="",
-    steps="3375",
-    init="",
-    optimizers="",
-    schedule=SCHEDULE,
-    preparation="",
-    top="",
-    due="step == train_steps or step % 125 == 0",
-    before_loss="",
-    after_loss="",
-    last="step == train_steps",
-    before_forward="",
-    forward="        model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs]).backward()",
-    after_backward="",
-    before_step="",
-    setting="    set_hparams(step)",
-    stepping="    for opt in optimizers:\n        opt.step()",
-    after_step="",
-    after_zero="",
-)
+DEFAULTS = {
+    "imports": "",
+    "constants": "",
+    "more": "",
+    "seeding": "",
+    "prints": "",
+    "steps": "3375",
+    "init": "",
+    "optimizers": "",
+    "schedule": SCHEDULE,
+    "preparation": "",
+    "top": "",
+    "due": "step == train_steps or step % 125 == 0",
+    "before_loss": "",
+    "after_loss": "",
+    "last": "step == train_steps",
+    "before_forward": "",
+    "forward": "        model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs]).backward()",
+    "after_backward": "",
+    "before_step": "",
+    "setting": "    set_hparams(step)",
+    "stepping": "    for opt in optimizers:\n        opt.step()",
+    "after_step": "",
+    "after_zero": "",
+}
 
 
 def script(trials: bool = False, main: bool = False, model: str = MODEL, **parts: str) -> str:
@@ -356,9 +356,11 @@ def script(trials: bool = False, main: bool = False, model: str = MODEL, **parts
     end = "\ndist.destroy_process_group()\n"
     body = init + training
     if trials:
-        body = "num_trials = int(sys.argv[-1]) if len(sys.argv) > 1 else 1\n\nfor _ in range(num_trials):\n\n" + indent(
-            body.removesuffix(end), "    "
-        ) + end
+        body = (
+            "num_trials = int(sys.argv[-1]) if len(sys.argv) > 1 else 1\n\nfor _ in range(num_trials):\n\n"
+            + indent(body.removesuffix(end), "    ")
+            + end
+        )
     if main:
         setup = ""
         body = "def main():\n" + indent(BANNER.format("Setup") + SETUP.format(**filled) + body, "    ")
@@ -369,7 +371,7 @@ def script(trials: bool = False, main: bool = False, model: str = MODEL, **parts
 
 RULE = "=" * 100 + "\n"
 
-AVERAGE = '''
+AVERAGE = """
 average = {n: p.detach().clone() for n, p in model.named_parameters() if n != "embed.weight"}
 kept = {}
 
@@ -397,7 +399,7 @@ def swap_out():
         if n in average:
             p.copy_(kept[n])
     kept.clear()
-'''
+"""
 
 LOOKAHEAD = '''class LookAhead:
     """Steps inner optimizers from a point ahead."""
@@ -429,12 +431,12 @@ LOOKAHEAD = '''class LookAhead:
         self.count += 1
 '''
 
-NAN_GUARD = '''        loss = model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs])
+NAN_GUARD = """        loss = model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs])
         if not torch.isfinite(loss).all():
             raise RuntimeError(f"loss at step {step}: {loss.item()}")
-        loss.backward()'''
+        loss.backward()"""
 
-EXPERIMENTS = '''
+EXPERIMENTS = """
 def floats(text):
     return [float(part) for part in text.split(",") if part.strip()]
 
@@ -478,9 +480,9 @@ def told():
     if GATE == "off":
         return ""
     return f" ema:{loss_ema}"
-'''
+"""
 
-CHECKPOINTS = '''
+CHECKPOINTS = """
 saved = set()
 stop_now = False
 
@@ -503,9 +505,9 @@ def load(path):
 
 
 start_step = load(RESUME) if RESUME else 0
-'''
+"""
 
-POWER = '''END_STEP = 3000
+POWER = """END_STEP = 3000
 WARMUP_STEPS = 300
 POWER_C = 5e-6
 
@@ -517,7 +519,7 @@ def muon_lr(step):
 def momentum_at(step):
     return 0.85 + 0.1 * min(1.0, step / WARMUP_STEPS)
 
-'''
+"""
 
 FORMS: dict[str, str] = {
     "plain": script(),
@@ -527,29 +529,29 @@ FORMS: dict[str, str] = {
     "environment and log": script(
         constants='MUON_MU = float(os.environ.get("MUON_MU", "0.95"))\nFLOOR = MUON_MU - 0.05\n',
         prints='print0(f"Using muon_mu={MUON_MU}")\nprint0(f"floor {FLOOR}, from the environment")',
-        schedule=SCHEDULE.replace("group[\"lr\"] = ", "group[\"mu\"] = max(MUON_MU, FLOOR)\n            group[\"lr\"] = "),
+        schedule=SCHEDULE.replace('group["lr"] = ', 'group["mu"] = max(MUON_MU, FLOOR)\n            group["lr"] = '),
     )
     + RULE
     + "Using muon_mu=0.8\nfloor 0.75, from the environment\n"
     + RULE,
     "command line": script(
         imports="import argparse\n",
-        constants='''parser = argparse.ArgumentParser()
+        constants="""parser = argparse.ArgumentParser()
 parser.add_argument("--seed", type=int, default=5)
 parser.add_argument("--num-iterations", type=int, default=3000)
 parser.add_argument("--lr-scale", type=float, default=0.5)
 parser.add_argument("--cautious", action="store_true")
 args = parser.parse_args()
-''',
+""",
         seeding="torch.manual_seed(args.seed)",
         steps="args.num_iterations",
-        init='''if args.cautious:
+        init="""if args.cautious:
     print0("cautious")
 noise = torch.Generator(device="cuda").manual_seed(1000 + args.seed)
 for block in model.blocks:
     s = torch.randint(0, 2, block.norm1.gains.shape, generator=noise, device="cuda").float() * 2 - 1
     block.norm1.gains.data.mul_(1 + 0.1 * s)
-''',
+""",
         schedule=SCHEDULE.replace("* eta", "* eta * args.lr_scale"),
     ),
     "settings class": script(
@@ -565,12 +567,12 @@ for block in model.blocks:
     ),
     "gradient filter": script(
         preparation="slow = [torch.zeros_like(p) for p in model.parameters()]\n",
-        before_step='''    with torch.no_grad():
+        before_step="""    with torch.no_grad():
         for p, s in zip(model.parameters(), slow):
             s.lerp_(p.grad, 0.1)
             p.grad.add_(s, alpha=0.5)
     grad_norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 100.0)
-    print0(f"norm {grad_norm}")''',
+    print0(f"norm {grad_norm}")""",
     ),
     "average for validation": script(
         constants="START_STEP = 2\n",
@@ -584,53 +586,53 @@ for block in model.blocks:
         constants="START_STEP = 1\nAPPLY_STEP = 4\n",
         preparation=AVERAGE + "done = 0\n",
         after_zero="    update_average(step + 1)",
-        top='''    if APPLY_STEP > 0 and step == APPLY_STEP and done == 0:
+        top="""    if APPLY_STEP > 0 and step == APPLY_STEP and done == 0:
         with torch.no_grad():
             for n, p in model.named_parameters():
                 if n in average:
                     p.lerp_(average[n], 0.6)
         done += 1
-        print0(f"readout at {step}")''',
+        print0(f"readout at {step}")""",
     ),
     "schedule in the loop": script(
-        schedule='''def scale_at(t):
+        schedule="""def scale_at(t):
     start = int(train_steps * 0.4)
     return 1.0 if t < start else (train_steps - t) / (train_steps - start)
 
 
 momentum_low, momentum_high = 0.85, 0.95
-''',
-        setting='''    warm = min(step / (0.1 * train_steps), 1)
+""",
+        setting="""    warm = min(step / (0.1 * train_steps), 1)
     for group in optimizer2.param_groups:
         group["mu"] = (1 - warm) * momentum_low + warm * momentum_high
     now = scale_at(step)
     for opt in optimizers:
         for group in opt.param_groups:
-            group["lr"] = group["initial_lr"] * now''',
+            group["lr"] = group["initial_lr"] * now""",
     ),
     "mean of losses": script(
         model=MODEL.replace(', reduction="sum")', ")"),
-        forward='''        loss = model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs])
-        (loss / (len(inputs) // mbs)).backward()''',
+        forward="""        loss = model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs])
+        (loss / (len(inputs) // mbs)).backward()""",
     ),
     "sum divided": script(
-        forward='''        loss = model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs]) / 16
-        loss.backward()''',
+        forward="""        loss = model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs]) / 16
+        loss.backward()""",
     ),
     "experiments that are off": script(
         constants=EXPERIMENTS,
         init=CHECKPOINTS.replace("start_step = load(RESUME) if RESUME else 0\n", ""),
         schedule=SCHEDULE.replace("* eta", "* eta * boost_at(step)"),
         preparation="start_step = load(RESUME) if RESUME else 0\n",
-        forward='''        loss = model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs])
+        forward="""        loss = model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs])
         if not torch.isfinite(loss).all():
             raise RuntimeError(f"loss at step {step}: {loss.item()}")
         total += loss.detach()
         count += targets[i*mbs:(i+1)*mbs].numel()
-        loss.backward()''',
+        loss.backward()""",
         before_forward="    total, count = torch.zeros((), device=device), 0",
         after_backward="    watch(total, count)\n    maybe_open(step)",
-        after_loss='''        for factor in SWEEP:
+        after_loss="""        for factor in SWEEP:
             for p in model.parameters():
                 p.data.mul_(factor)
             extra = model(val_x[:mbs], val_y[:mbs])
@@ -639,34 +641,34 @@ momentum_low, momentum_high = 0.85, 0.95
                 p.data.div_(factor)
         maybe_save(step)
         if stop_now:
-            break''',
+            break""",
         after_step="    maybe_save(step + 1)\n    if stop_now:\n        break",
         after_zero="    if PROGRESS_EVERY > 0 and step % PROGRESS_EVERY == 0:\n        print0(step)",
     ).replace("for step in range(train_steps + 1)", "for step in range(start_step, train_steps + 1)"),
     "optimizers in turns": script(
-        stepping='''    optimizer2.step()
+        stepping="""    optimizer2.step()
     if step % 2 == 1:
-        optimizer1.step()''',
+        optimizer1.step()""",
     ),
     "torch schedulers": script(
-        schedule='''schedulers = [
+        schedule="""schedulers = [
     torch.optim.lr_scheduler.LambdaLR(opt, lambda t: 1.0 if t < 0.5 * train_steps else 2 * (1 - t / train_steps))
     for opt in optimizers
 ]
-''',
+""",
         setting="",
         after_step="    for scheduler in schedulers:\n        scheduler.step()",
     ),
     "absolute steps": script(
         constants=POWER,
         steps="2900",
-        schedule='''def set_hparams(step):
+        schedule="""def set_hparams(step):
     for group in optimizer1.param_groups:
         group["lr"] = group["initial_lr"] * (1.0 if step < 1000 else (END_STEP - step) / 2000)
     for group in optimizer2.param_groups:
         group["lr"] = muon_lr(step)
         group["mu"] = momentum_at(step)
-''',
+""",
     ),
     "stopped early": script(
         constants='STOP_STEP = int(os.environ.get("STOP_STEP", "3300"))\n',
@@ -677,11 +679,11 @@ momentum_low, momentum_high = 0.85, 0.95
         trials=True,
         constants="SEED = 11\n",
         seeding="torch.manual_seed(SEED)\ntorch.cuda.manual_seed_all(SEED)",
-        init="torch.manual_seed(SEED + 1)\nfor block in model.blocks:\n    block.mlp.fc.weight.data.normal_(std=0.02)\n",
+        init="torch.manual_seed(SEED + 1)\nfor b in model.blocks:\n    b.mlp.fc.weight.data.normal_(std=0.02)\n",
         forward=NAN_GUARD,
     ),
     "outer optimizer": script(
-        init='''anchor, outer = None, None
+        init="""anchor, outer = None, None
 USE_OUTER = os.environ.get("USE_OUTER", "1") == "1"
 if USE_OUTER:
     anchor = [p.data.clone() for p in model.parameters()]
@@ -690,15 +692,15 @@ if USE_OUTER:
 else:
     print0("without")
 count = 0
-''',
-        after_zero='''    if anchor is not None:
+""",
+        after_zero="""    if anchor is not None:
         count += 1
         if count >= 3:
             for p, a, m in zip(model.parameters(), anchor, outer):
                 m.mul_(0.5).add_(a - p.data, alpha=0.7)
                 p.data.copy_(a - m)
                 a.copy_(p.data)
-            count = 0''',
+            count = 0""",
     ),
 }
 """Scripts by form."""
@@ -709,17 +711,24 @@ REFUSED: dict[str, tuple[str, str]] = {
     "no training": ("import torch\nprint(torch.ones(3))\n", "expected"),
     "deep": ("x = " + "(" * 150 + "1" + ")" * 150 + "\nx = " + "-" * 3000 + "1\n", ""),
     "third party": (
-        script(imports="from heavyball import SOAP\n", optimizers="optimizers = [optimizer1, SOAP(optimizer2.param_groups)]\n"),
+        script(
+            imports="from heavyball import SOAP\n",
+            optimizers="optimizers = [optimizer1, SOAP(optimizer2.param_groups)]\n",
+        ),
         "heavyball",
     ),
     "activations": (
-        script(init="for m in model.modules():\n    m.register_forward_hook(lambda m, i, o: setattr(m, 'seen', i[0]))\n"),
+        script(
+            init="for m in model.modules():\n    m.register_forward_hook(lambda m, i, o: setattr(m, 'seen', i[0]))\n"
+        ),
         "hook",
     ),
     "kept activations": (
         script(
-            model=MODEL.replace("        return F.linear(x,", "        self.seen = x.detach()\n        return F.linear(x,"),
-            after_step="    for block in model.blocks:\n        block.mlp.fc.weight.data.mul_(block.mlp.fc.seen.mean())",
+            model=MODEL.replace(
+                "        return F.linear(x,", "        self.seen = x.detach()\n        return F.linear(x,"
+            ),
+            after_step="    for b in model.blocks:\n        b.mlp.fc.weight.data.mul_(b.mlp.fc.seen.mean())",
         ),
         "keeps something",
     ),
@@ -731,7 +740,9 @@ REFUSED: dict[str, tuple[str, str]] = {
         "training loss",
     ),
     "architecture": (
-        script(model=MODEL.replace("        self.rotary", "        self.gate = nn.Linear(dim, dim)\n        self.rotary")),
+        script(
+            model=MODEL.replace("        self.rotary", "        self.gate = nn.Linear(dim, dim)\n        self.rotary")
+        ),
         "architecture",
     ),
     "two passes": (
