@@ -34,6 +34,9 @@ class Hooks:
         enter: In the validation block before the loss.
         leave: After it.
         around: Contexts around the validation loss.
+        guards: Conditions under which there is one.
+        tainted: Names that hold tokens or training losses.
+        notes: What the user should know.
     """
 
     start: list[ast.stmt] = field(default_factory=list)
@@ -48,8 +51,16 @@ class Hooks:
     enter: list[ast.stmt] = field(default_factory=list)
     leave: list[ast.stmt] = field(default_factory=list)
     around: list[ast.withitem] = field(default_factory=list)
+    guards: list[ast.expr] = field(default_factory=list)
     tainted: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
+
+    def stay(self) -> None:
+        """What validation does to the weights stays: it is done at the start of the step, under its conditions."""
+        statements = self.enter
+        for guard in reversed(self.guards):
+            statements = [ast.copy_location(ast.If(guard, statements, []), guard)]
+        self.start, self.enter, self.leave = [*self.start, *statements], [], []
 
     def bodies(self) -> list[list[ast.stmt]]:
         """All lists of statements."""
@@ -184,11 +195,7 @@ def _leaves(statement: ast.stmt) -> bool:
 
 
 def _validation(hooks: Hooks, block: ast.stmt, evaluators: frozenset[str], effects: Effects) -> None:
-    """What the validation block does to the weights before and after its loss.
-
-    Changes that are undone afterwards are for validation alone. Those that stay are made at the start of the step,
-    under the conditions of the block.
-    """
+    """What the validation block does to the weights before and after its loss."""
     body: list[ast.stmt] = [block]
     guards: list[ast.expr] = []
     quiet = False
@@ -216,12 +223,7 @@ def _validation(hooks: Hooks, block: ast.stmt, evaluators: frozenset[str], effec
             body = inner.body
         else:
             break
-    if enter and not leave and not hooks.around:
-        for guard in reversed(guards):
-            enter = [ast.copy_location(ast.If(copy.deepcopy(guard), enter, []), block)]
-        hooks.start += enter
-    else:
-        hooks.enter, hooks.leave = enter, leave
+    hooks.enter, hooks.leave, hooks.guards = enter, leave, guards
 
 
 def _without_grad(statements: list[ast.stmt], quiet: bool) -> list[ast.stmt]:

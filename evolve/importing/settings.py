@@ -35,9 +35,11 @@ def from_log(tree: ast.Module, facts: Facts, log: str) -> dict[str, Any]:
     usings = {name.lower(): value for name, value in _USING.findall(head)}
     constants = _constants(tree)
     for name, node in constants.items():
-        text = shown.get(name, usings.get(name.lower().lstrip("_")))
+        text = shown.get(name)
+        if text is None and _is_steered(facts, node):
+            text = usings.get(name.lower().lstrip("_"))
         before = facts.value(node)
-        if text is None or before is UNKNOWN or not _is_steered(facts, node):
+        if text is None or before is UNKNOWN:
             continue
         value = _parsed(text, before)
         if value is not UNKNOWN and value != before:
@@ -79,7 +81,7 @@ def _matched(node: ast.JoinedStr, lines: set[str]) -> dict[str, str]:
             pattern += re.escape(str(piece.value))
         elif isinstance(piece, ast.FormattedValue) and isinstance(piece.value, ast.Name) and piece.format_spec is None:
             names.append(piece.value.id)
-            pattern += r"([^\s,;]+)"
+            pattern += r"(.+)" if piece is node.values[-1] else r"([^\s,;]+)"
         else:
             return {}
     if not names or len(pattern) > _LONGEST or len(names) > 8 or len(pattern) < 6:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from evolve.importing.effects import Effects, sliced
 from evolve.importing.hooks import Hooks
-from evolve.importing.trees import Definition, dotted, names_bound, own_calls, walk_own
+from evolve.importing.trees import Definition, blocks, dotted, names_bound, own_calls, walk_own
 from evolve.operators.pruning.scopes import Scopes
 from evolve.operators.pruning.vocabulary import CONTAINER_WRITES
 
@@ -52,6 +52,19 @@ def keep(
         effects: Their `needed` names grow here.
         needs: Tells free names.
     """
+    _grow(before, inside, hooks, effects, needs)
+    undone = hooks.around or any(effects.matters(each) for each in hooks.leave)
+    if not undone and any(effects.matters(each) for each in hooks.enter):
+        hooks.stay()
+        _grow(before, inside, hooks, effects, needs)
+    for body in hooks.bodies():
+        body[:] = sliced(body, effects)
+    kept = [each for each in before if _is_needed_before(each, effects)]
+    return kept, sliced(inside, effects)
+
+
+def _grow(before: list[ast.stmt], inside: list[ast.stmt], hooks: Hooks, effects: Effects, needs: Needs) -> None:
+    """Find all names that are needed."""
     effects.needed = {"model"} | needs.of(hooks.optimizers)
     if isinstance(hooks.scale, ast.expr):
         effects.needed |= needs.of(hooks.scale)
@@ -62,16 +75,28 @@ def keep(
         size = len(effects.needed)
         for statement in [s for body in hooks.bodies() for s in body] + inside:
             if effects.matters(statement):
-                effects.needed |= needs.of(statement)
+                effects.needed |= _needed_by(statement, effects, needs)
         for statement in before:
             if _is_needed_before(statement, effects):
                 effects.needed |= needs.of(statement)
         if len(effects.needed) == size:
             break
-    for body in hooks.bodies():
-        body[:] = sliced(body, effects)
-    kept = [each for each in before if _is_needed_before(each, effects)]
-    return kept, sliced(inside, effects)
+
+
+def _needed_by(statement: ast.stmt, effects: Effects, needs: Needs) -> set[str]:
+    """Names that a statement reads where it matters: of a block only what matters inside of it."""
+    if not isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Try):
+        return needs.of(statement)
+    inner = [each for block in blocks(statement) for each in block]
+    found: set[str] = set()
+    for child in ast.iter_child_nodes(statement):
+        if not isinstance(child, ast.stmt | ast.ExceptHandler):
+            found |= needs.of(child)
+    for each in inner:
+        jumps = any(isinstance(node, ast.Return | ast.Continue | ast.Break) for node in walk_own(each))
+        if jumps or effects.matters(each):
+            found |= _needed_by(each, effects, needs)
+    return found
 
 
 def _is_needed_before(statement: ast.stmt, effects: Effects) -> bool:
