@@ -82,6 +82,19 @@ def _expression(text: str, place: ast.AST) -> ast.expr:
     return made
 
 
+def in_place(tree: ast.Module) -> None:
+    """Write into parameters instead of giving them other memory, in place: `p.data = x` becomes `p.data.copy_(x)`."""
+    for node in ast.walk(tree):
+        for body in blocks(node):
+            for index, each in enumerate(body):
+                match each:
+                    case ast.Assign(targets=[ast.Attribute(value=ast.Name(), attr="data") as target], value=value):
+                        owner = ast.copy_location(ast.Attribute(target.value, "data", ast.Load()), target)
+                        copy = ast.copy_location(ast.Attribute(owner, "copy_", ast.Load()), target)
+                        call = ast.copy_location(ast.Call(copy, [value], []), each)
+                        body[index] = ast.copy_location(ast.Expr(call), each)
+
+
 def named_model(tree: ast.Module, names: frozenset[str]) -> None:
     """Call the model `model`, in place."""
     others = names - {"model"}

@@ -10,7 +10,7 @@ from evaluator.allowed import MODULES
 from evaluator.check import Rejected, check
 from evolve.importing.anatomy import Anatomy, Length, dissect, is_alias, length
 from evolve.importing.architecture import check_architecture
-from evolve.importing.cleaning import clean, named_model, seeded
+from evolve.importing.cleaning import clean, in_place, named_model, seeded
 from evolve.importing.devices import without_cuda
 from evolve.importing.effects import Effects, definitions
 from evolve.importing.errors import NotImportableError
@@ -24,7 +24,7 @@ from evolve.importing.settings import from_log, seeds
 from evolve.importing.slicing import Needs, keep
 from evolve.importing.source import Script
 from evolve.importing.steps import Fractions, absolute_steps
-from evolve.importing.trees import Renamed, names_bound, names_loaded
+from evolve.importing.trees import Definition, Renamed, names_bound, names_loaded
 from evolve.importing.writing import Head, calls_only, written
 from evolve.operators.prune import pruned
 from population.genome import GenomeError
@@ -89,6 +89,7 @@ def imported(script: Script, asked: Asked) -> Imported:
     seeded(tree, names, seed)
     named_model(tree, dissect(tree).names)
     without_cuda(tree, dissect(tree))
+    in_place(tree)
     anatomy = dissect(tree)
     before, inside, hooks, needs = _sliced(tree, anatomy, final)
     before, inside = _without(before, steps), _without(inside, steps)
@@ -103,13 +104,14 @@ def imported(script: Script, asked: Asked) -> Imported:
         needs = Needs(tree, anatomy.chain)
     iso = bool(numbers) and not asked.fractions
     _name_schedule(hooks, anatomy.step)
-    places = placed(before, inside, hooks, needs, {"model", steps, "train_steps"})
+    closed = {"model", steps, "train_steps"} | _shared(before + inside, hooks, needs, anatomy.step)
+    places = placed(before, inside, hooks, needs, closed)
     head = Head(
         title=_title(script, asked, shown, stop, long),
         horizon=_horizon(steps, stop, long, iso),
         annotation=f"Literal[{stop}]" if iso else "",
     )
-    source = _checked(written(head, places, hooks, anatomy.step, printer))
+    source = _checked(written(head, places, hooks, anatomy.step, printer, reads_step=anatomy.step in closed))
     return Imported(source, stop, long.bound, iso, seed, final.read, shown, tuple(hooks.notes))
 
 
@@ -169,6 +171,13 @@ def _refuse(hooks: Hooks, statements: list[ast.stmt]) -> None:
                 raise NotImportableError(
                     f"{', '.join(modules)} may not be imported in a genome: write out what is used of it", [statement]
                 )
+
+
+def _shared(statements: list[ast.stmt], hooks: Hooks, needs: Needs, step: str) -> set[str]:
+    """Variables of the loop that definitions outside of it read, the step among them."""
+    bound = {name for body in hooks.bodies() for each in body for name in names_bound(each)} | {step}
+    read = {name for each in statements if isinstance(each, Definition) for name in needs.of(each)}
+    return bound & read
 
 
 def _stop(claim: int | None, long: Length) -> int:

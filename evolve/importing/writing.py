@@ -30,7 +30,7 @@ class Head:
     annotation: str = ""
 
 
-def written(head: Head, places: Places, hooks: Hooks, step: str, printer: Printer) -> str:
+def written(head: Head, places: Places, hooks: Hooks, step: str, printer: Printer, reads_step: bool = False) -> str:
     """A whole genome.
 
     Args:
@@ -39,8 +39,9 @@ def written(head: Head, places: Places, hooks: Hooks, step: str, printer: Printe
         hooks: The loop.
         step: Name of the step in the loop.
         printer: Prints the script's statements.
+        reads_step: Whether definitions outside of the loop read its step.
     """
-    body, entries, uses_info = _hooks(places, hooks, step, printer)
+    body, entries, uses_info = _hooks(places, hooks, step, printer, reads_step)
     imports = [ast.unparse(ast.fix_missing_locations(each)) for each in places.imports]
     text = "".join(imports_line + "\n" for imports_line in dict.fromkeys(imports))
     everything = body + "".join(ast.unparse(ast.fix_missing_locations(each)) + "\n" for each in places.recipe)
@@ -69,7 +70,7 @@ def written(head: Head, places: Places, hooks: Hooks, step: str, printer: Printe
     return "".join(parts)
 
 
-def _hooks(places: Places, hooks: Hooks, step: str, printer: Printer) -> tuple[str, list[str], bool]:
+def _hooks(places: Places, hooks: Hooks, step: str, printer: Printer, reads_step: bool) -> tuple[str, list[str], bool]:
     """Text of the hooks, entries of the dict that recipe returns, and whether they ask for `info`."""
     taken = {name for each in [*places.recipe, *places.module, *places.constants] for name in names_bound(each)}
     name = {hook: f"{hook}_hook" if hook in taken else hook for hook in _HOOKS}
@@ -89,7 +90,13 @@ def _hooks(places: Places, hooks: Hooks, step: str, printer: Printer) -> tuple[s
         text += _function(name["set_hparams"], hooks.set_hparams, step, printer, carried)
         entries.append(f"set_hparams={name['set_hparams']}")
     uses_info = False
-    if hooks.before_forward:
+    if reads_step:
+        body = f"        nonlocal {step}\n        {step} = now\n"
+        body += _nonlocals(hooks.before_forward, carried)
+        body += printer.block(hooks.before_forward, 2) if hooks.before_forward else ""
+        text = f"    {step} = 0\n{text}\n    def {name['before_forward']}(now):\n{body}"
+        entries.append(f"before_forward={name['before_forward']}")
+    elif hooks.before_forward:
         text += _function(name["before_forward"], hooks.before_forward, step, printer, carried)
         entries.append(f"before_forward={name['before_forward']}")
     if hooks.after_backward or hooks.scale is not None:

@@ -682,6 +682,36 @@ momentum_low, momentum_high = 0.85, 0.95
         init="torch.manual_seed(SEED + 1)\nfor b in model.blocks:\n    b.mlp.fc.weight.data.normal_(std=0.02)\n",
         forward=NAN_GUARD,
     ),
+    "readout in validation": script(
+        constants="START_STEP = 1\nDONE_AT = 4\n",
+        preparation=AVERAGE + "done = False\n",
+        due="step == train_steps or step % 2 == 0",
+        after_step="    update_average(step + 1)",
+        before_loss="""        if step == DONE_AT and not done:
+            with torch.no_grad():
+                for n, p in model.named_parameters():
+                    if n in average:
+                        p.lerp_(average[n], 0.6)
+            done = True""",
+    ),
+    "globals of the loop": script(
+        more="""def share():
+    return min(1.0, (step + 1) / 4)
+
+
+class Scaled(Muon):
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = p.grad * share()
+                p.data = p.data * (1 - 0.001 * share())
+        super().step()
+
+""",
+        optimizers="optimizer2 = Scaled([p for p in model.blocks.parameters() if p.ndim >= 2], lr=0.02)\n"
+        "optimizers = [optimizer1, optimizer2]",
+    ),
     "outer optimizer": script(
         init="""anchor, outer = None, None
 USE_OUTER = os.environ.get("USE_OUTER", "1") == "1"
