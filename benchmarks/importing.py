@@ -65,9 +65,12 @@ def main() -> None:
     ]
     for name in own:
         lines.append(f"| {name} | {'no' if name in refused else 'yes'} | {word(found[name])} | {word(scaled[name])} |")
-    equal = sum(each.equal for each in found.values())
-    lines += ["", f"Imported {len(found)} of {len(own)}, equal bit by bit {equal}; with `--fractions` "
-              f"{sum(each.equal for each in scaled.values())}.", "", "| must be refused | said |", "| --- | --- |"]  # fmt: skip
+    lines.append("")
+    lines.append(
+        f"Imported {len(found)} of {len(own)}, equal bit by bit {sum(each.equal for each in found.values())}; "
+    )
+    lines[-1] += f"with `--fractions` {sum(each.equal for each in scaled.values())}."
+    lines += ["", "| must be refused | said |", "| --- | --- |"]
     for name, (text, _) in REFUSED.items():
         try:
             imported(from_text(f"{name}.py", text), Asked({}))
@@ -98,10 +101,8 @@ def counted(folder: Path) -> list[str]:
     found, refused, _ = tried(scripts, fractions=False)
     equal = sum(each.equal for each in found.values())
     lines = ["", "## A folder of others' scripts", ""]
-    lines.append(
-        f"{len(scripts)} scripts and logs ({unread} more files are neither): {len(found)} imported, {equal} equal bit by "
-        f"bit, {len(found) - equal} not, {len(refused)} refused."
-    )
+    lines.append(f"{len(scripts)} scripts and logs ({unread} more files are neither): {len(found)} imported, {equal} ")
+    lines[-1] += f"equal bit by bit, {len(found) - equal} not, {len(refused)} refused."
     lines += [f"- {name}: {word(each)}" for name, each in found.items() if not each.equal]
     return lines + [f"- {name}: refused: {why}" for name, why in refused.items()]
 

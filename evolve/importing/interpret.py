@@ -12,6 +12,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from evolve.importing.trees import words
+
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -73,32 +75,13 @@ _BUILTINS: dict[str, Callable[..., Any]] = {
 }
 _TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "tuple": tuple, "set": set, "dict": dict}
 _METHODS: dict[type, frozenset[str]] = {
-    str: frozenset(
-        [
-            "strip",
-            "lstrip",
-            "rstrip",
-            "lower",
-            "upper",
-            "split",
-            "rsplit",
-            "splitlines",
-            "startswith",
-            "endswith",
-            "replace",
-            "join",
-            "isdigit",
-            "partition",
-            "rpartition",
-            "removeprefix",
-            "removesuffix",
-            "title",
-            "capitalize",
-            "casefold",
-            "count",
-            "find",
-            "isnumeric",
-        ]
+    str: (
+        words(
+            """
+strip lstrip rstrip lower upper split rsplit splitlines startswith endswith replace join isdigit
+partition rpartition removeprefix removesuffix title capitalize casefold count find isnumeric
+"""
+        )
     ),
     dict: frozenset(["get", "keys", "values", "items", "copy"]),
     list: frozenset(["index", "count", "copy"]),
@@ -485,26 +468,10 @@ def without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
     return body
 
 
-_QUIET = frozenset(
-    [
-        "len",
-        "abs",
-        "min",
-        "max",
-        "int",
-        "float",
-        "bool",
-        "str",
-        "isinstance",
-        "getattr",
-        "hasattr",
-        "set",
-        "list",
-        "sorted",
-        "any",
-        "all",
-        "tuple",
-    ]
+_QUIET = words(
+    """
+len abs min max int float bool str isinstance getattr hasattr set list sorted any all tuple
+"""
 )
 
 
@@ -515,32 +482,12 @@ def is_harmless(node: ast.expr) -> bool:
             return False
         if isinstance(part, ast.Call):
             quiet = isinstance(part.func, ast.Name) and part.func.id in _QUIET
-            asks = isinstance(part.func, ast.Attribute) and part.func.attr in [
-                "get_rank",
-                "get_world_size",
-                "is_initialized",
-                "startswith",
-                "endswith",
-                "get",
-                "item",
-                "isfinite",
-                "all",
-                "any",
-                "keys",
-                "values",
-                "items",
-                "size",
-                "dim",
-                "numel",
-                "lower",
-                "strip",
-                "is_floating_point",
-                "perf_counter",
-                "time",
-                "isnan",
-                "isinf",
-                "abs",
-            ]
+            asks = isinstance(part.func, ast.Attribute) and part.func.attr in words(
+                """
+get_rank get_world_size is_initialized startswith endswith get item isfinite all any keys values
+items size dim numel lower strip is_floating_point perf_counter time isnan isinf abs
+"""
+            )
             if not (quiet or asks):
                 return False
     return True

@@ -11,6 +11,11 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
+def words(text: str) -> frozenset[str]:
+    """A set of words."""
+    return frozenset(text.split())
+
+
 def dotted(node: ast.AST) -> str:
     """`a.b.c` as a text, or "" for anything else."""
     if isinstance(node, ast.Name):
