@@ -6,7 +6,8 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
-from evolve.importing.interpret import Interpreter, Namespace, UnknownError, is_harmless
+from evolve.importing.computing import is_harmless
+from evolve.importing.interpret import Interpreter, Namespace, UnknownError
 from evolve.importing.trees import called, dotted, method, parents, string
 from evolve.operators.pruning.scopes import Scopes
 

@@ -7,95 +7,21 @@ script costs a bounded time and memory and has no effect. Whatever it does not k
 from __future__ import annotations
 
 import ast
-import math
-import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from evolve.importing.trees import words
+from evolve.importing.computing import (
+    BINARY,
+    BUILTINS,
+    COMPARE,
+    MATH,
+    METHODS,
+    TYPES,
+    UNARY,
+    is_harmless,
+    without_docstring,
+)
 
-_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.BitOr: operator.or_,
-    ast.BitAnd: operator.and_,
-}
-_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Not: operator.not_,
-    ast.Invert: operator.invert,
-}
-_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.In: lambda a, b: a in b,
-    ast.NotIn: lambda a, b: a not in b,
-    ast.Is: lambda a, b: a is b if _single(a) or _single(b) else a == b and type(a) is type(b),
-    ast.IsNot: lambda a, b: a is not b if _single(a) or _single(b) else not (a == b and type(a) is type(b)),
-}
-_BUILTINS: dict[str, Callable[..., Any]] = {
-    f.__name__: f
-    for f in (
-        int,
-        float,
-        str,
-        bool,
-        len,
-        min,
-        max,
-        abs,
-        round,
-        sum,
-        sorted,
-        set,
-        frozenset,
-        list,
-        tuple,
-        dict,
-        any,
-        all,
-    )
-} | {
-    "enumerate": lambda *a: list(enumerate(*a)),
-    "zip": lambda *a, **_: list(zip(*a, strict=False)),
-    "reversed": lambda a: list(reversed(a)),
-    "isinstance": isinstance,
-    "map": lambda f, *a: [f(*each) for each in zip(*a, strict=False)],
-    "filter": lambda f, a: [each for each in a if (f or bool)(each)],
-}
-_TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "tuple": tuple, "set": set, "dict": dict}
-_METHODS: dict[type, frozenset[str]] = {
-    str: (
-        words(
-            """
-strip lstrip rstrip lower upper split rsplit splitlines startswith endswith replace join isdigit
-partition rpartition removeprefix removesuffix title capitalize casefold count find isnumeric
-"""
-        )
-    ),
-    dict: frozenset(["get", "keys", "values", "items", "copy"]),
-    list: frozenset(["index", "count", "copy"]),
-    tuple: frozenset(["index", "count"]),
-    set: frozenset(["union", "intersection", "difference", "issubset", "issuperset", "copy"]),
-    frozenset: frozenset(["union", "intersection", "difference", "issubset", "issuperset", "copy"]),
-    float: frozenset(["is_integer"]),
-    int: frozenset(["bit_length"]),
-}
-_MATH = {
-    name: getattr(math, name)
-    for name in dir(math)
-    if not name.startswith("_") and name not in ("factorial", "comb", "perm")
-}
 _MOST_WORK = 20_000
 _MOST_SIZE = 10_000
 
@@ -109,10 +35,6 @@ class Namespace:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.values = dict(values)
-
-
-def _single(value: object) -> bool:
-    return value is None or isinstance(value, bool)
 
 
 class Interpreter:
@@ -193,7 +115,7 @@ class Interpreter:
                     raise UnknownError
                 return {self.evaluate(k): self.evaluate(v) for k, v in zip(keys, values, strict=True) if k}
             case ast.UnaryOp(op=op, operand=inner):
-                return _UNARY[type(op)](self.evaluate(inner))
+                return UNARY[type(op)](self.evaluate(inner))
             case ast.BinOp(left=left, op=op, right=right):
                 return self._binary(op, self.evaluate(left), self.evaluate(right))
             case ast.BoolOp():
@@ -220,7 +142,7 @@ class Interpreter:
         return parts
 
     def _binary(self, op: ast.operator, left: Any, right: Any) -> Any:
-        if type(op) not in _BINARY:
+        if type(op) not in BINARY:
             raise UnknownError
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
         if isinstance(op, ast.Pow) and not (numbers and abs(left) < 1e6 and abs(right) < 64):
@@ -229,7 +151,7 @@ class Interpreter:
             raise UnknownError
         if isinstance(op, ast.Mod) and isinstance(left, str):
             raise UnknownError
-        return _BINARY[type(op)](left, right)
+        return BINARY[type(op)](left, right)
 
     def _choice(self, node: ast.BoolOp) -> Any:
         """Also where an unknown part cannot matter: `unknown and False`."""
@@ -260,7 +182,7 @@ class Interpreter:
         before = self.evaluate(left)
         for op, other in zip(ops, others, strict=True):
             after = self.evaluate(other)
-            if not _COMPARE[type(op)](before, after):
+            if not COMPARE[type(op)](before, after):
                 return False
             before = after
         return True
@@ -274,8 +196,8 @@ class Interpreter:
         return value[self.evaluate(index)]
 
     def _attribute(self, value: ast.expr, attr: str) -> Any:
-        if isinstance(value, ast.Name) and value.id == "math" and attr in _MATH:
-            return _MATH[attr]
+        if isinstance(value, ast.Name) and value.id == "math" and attr in MATH:
+            return MATH[attr]
         owner = self.evaluate(value)
         if isinstance(owner, Namespace) and attr in owner.values:
             return owner.values[attr]
@@ -355,13 +277,13 @@ class Interpreter:
                 if len(found) > _MOST_SIZE:
                     raise UnknownError
                 return found
-            if node.func.id in _BUILTINS and not (node.func.id == "dict" and arguments):
-                return _BUILTINS[node.func.id](*arguments, **named)
+            if node.func.id in BUILTINS and not (node.func.id == "dict" and arguments):
+                return BUILTINS[node.func.id](*arguments, **named)
         raise UnknownError
 
     def _argument(self, node: ast.expr) -> Any:
-        if isinstance(node, ast.Name) and node.id in _TYPES and self._is_builtin(node):
-            return _TYPES[node.id]
+        if isinstance(node, ast.Name) and node.id in TYPES and self._is_builtin(node):
+            return TYPES[node.id]
         return self.evaluate(node)
 
     def _is_builtin(self, node: ast.Name) -> bool:
@@ -376,10 +298,10 @@ class Interpreter:
     def _method(self, node: ast.Call, function: ast.Attribute) -> Any:
         arguments = [self._argument(argument) for argument in node.args]
         named = {k.arg: self._argument(k.value) for k in node.keywords if k.arg}
-        if isinstance(function.value, ast.Name) and function.value.id == "math" and function.attr in _MATH:
-            return _MATH[function.attr](*arguments)
+        if isinstance(function.value, ast.Name) and function.value.id == "math" and function.attr in MATH:
+            return MATH[function.attr](*arguments)
         owner = self.evaluate(function.value)
-        if function.attr not in _METHODS.get(type(owner), frozenset()):
+        if function.attr not in METHODS.get(type(owner), frozenset()):
             raise UnknownError
         result = getattr(owner, function.attr)(*arguments, **named)
         return list(result) if isinstance(owner, dict) and function.attr in ("keys", "values", "items") else result
@@ -458,36 +380,3 @@ class Interpreter:
 
 def _size(value: Any) -> int:
     return len(value) if hasattr(value, "__len__") else abs(value) if isinstance(value, int) else _MOST_SIZE
-
-
-def without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    """A body without the string that documents it."""
-    first = body[0] if body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-        return body[1:]
-    return body
-
-
-_QUIET = words(
-    """
-len abs min max int float bool str isinstance getattr hasattr set list sorted any all tuple
-"""
-)
-
-
-def is_harmless(node: ast.expr) -> bool:
-    """Whether evaluating an expression certainly has no effect."""
-    for part in ast.walk(node):
-        if isinstance(part, ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom):
-            return False
-        if isinstance(part, ast.Call):
-            quiet = isinstance(part.func, ast.Name) and part.func.id in _QUIET
-            asks = isinstance(part.func, ast.Attribute) and part.func.attr in words(
-                """
-get_rank get_world_size is_initialized startswith endswith get item isfinite all any keys values
-items size dim numel lower strip is_floating_point perf_counter time isnan isinf abs
-"""
-            )
-            if not (quiet or asks):
-                return False
-    return True

@@ -8,8 +8,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from evolve.importing.computing import is_harmless
 from evolve.importing.hooks import Hooks
-from evolve.importing.interpret import is_harmless
 from evolve.importing.slicing import Needs
 from evolve.importing.trees import Definition, names_bound, walk_own
 
