@@ -56,6 +56,23 @@ def check(source: str) -> None:
         raise Rejected("parses", "the genome is nested too deeply; split long expressions") from error
 
 
+@lru_cache(maxsize=64)
+def iso_steps(source: str) -> int | None:
+    """The one number of steps that a genome is written for, or None if it is for any.
+
+    A genome says so by the type of the recipe's second argument: `def recipe(model, train_steps: Literal[2900])`.
+
+    Args:
+        source: A genome that passes `check`.
+    """
+    recipes = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == "recipe"]
+    arguments = [*recipes[-1].args.posonlyargs, *recipes[-1].args.args] if recipes else []
+    match arguments[1].annotation if len(arguments) > 1 else None:
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=ast.Constant(value=int() as steps)):
+            return steps
+    return None
+
+
 def _check_tree(tree: ast.Module) -> None:
     _check_recipe(tree)
     modules = _module_names(tree)

@@ -10,12 +10,13 @@ from dataclasses import replace
 from statistics import fmean
 
 from evaluator.candidate import CandidateSpec
+from evaluator.check import iso_steps
 from evaluator.contract import Info
 from evaluator.link import CandidateLink, GoneError, NotMadeError, OverTimeError, StoppedError
 from evaluator.loop import DivergedError, Progress, TrainingLoop, UntrainedError
 from evaluator.nursery import Ended
 from evaluator.orders import ExitCode
-from evaluator.records import CARD_MEMORY, Limits, Outcome, Trial, TrialRequest
+from evaluator.records import CARD_MEMORY, Limits, Outcome, Rung, Trial, TrialRequest
 from evaluator.step_conditions import has_step_conditions
 from evaluator.wire import Channel
 from evaluator.workplace import Workplace
@@ -38,6 +39,9 @@ def run_trial(workplace: Workplace, nursery: Channel, request: TrialRequest, fin
     """
     started, cpu_started = time.monotonic(), time.process_time()
     rung = request.rung
+    horizon, against = _horizon(request.source, rung)
+    if against:
+        return Trial(request.digest, rung.name, request.rng_seed, fingerprint, Outcome.REJECTED, reason=against)
     if rung.traced_steps and has_step_conditions(request.source, rung.train_steps):
         rung = replace(rung, traced_steps=0)  # what comes later cannot be told from these steps
     problem = workplace.problem
@@ -45,7 +49,7 @@ def run_trial(workplace: Workplace, nursery: Channel, request: TrialRequest, fin
         request.source,
         problem.shape(),
         request.rng_seed,
-        rung.train_steps,
+        horizon,
         Info(problem.tokens_per_step, rung.train_steps),
         rung.limits,
         workplace.device.name,
@@ -85,6 +89,27 @@ def run_trial(workplace: Workplace, nursery: Channel, request: TrialRequest, fin
         curve=tuple(progress.curve),
         measures=progress.measures,
         training=training_curve(progress.losses, problem.tokens_per_step),
+    )
+
+
+def _horizon(source: str, rung: Rung) -> tuple[int, str]:
+    """The horizon that a recipe is told, and why the genome cannot be tried on this rung, or "".
+
+    A genome with absolute step numbers means something else at another length. The smoke rung, which only asks whether
+    a genome runs, takes the first steps of its own length.
+    """
+    try:
+        steps = iso_steps(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return rung.train_steps, ""  # the candidate says it better
+    if steps is None or steps == rung.train_steps:
+        return rung.train_steps, ""
+    if rung.name == "smoke" and steps > rung.train_steps:
+        return steps, ""
+    return rung.train_steps, (
+        f"iso-step: the genome is written for runs of {steps} steps (its recipe says train_steps: Literal[{steps}]), "
+        f"the {rung.name} rung has {rung.train_steps}; write its step numbers as shares of train_steps, as "
+        "`evolve import --fractions` does, or use rungs of that many steps"
     )
 
 

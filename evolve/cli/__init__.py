@@ -19,12 +19,16 @@ COMMANDS = {
     "lineage": "Show who descends from whom.",
     "promote": "Take a program to the full rung and give a verdict.",
     "verdict": "Apply the benchmark's statistical rules to anyone's logs.",
+    "import": "Turn scripts of the public benchmark into genomes.",
     "eval": "Score one genome outside any run.",
     "seeds": "List the seed programs.",
     "data": "Make or fetch token shards for the task nanogpt.",
     "doctor": "Show what this machine offers.",
 }
 """Every command and its help line; the module `evolve.cli.NAME` defines `command`."""
+
+_MODULES = {"import": "import_script"}
+"""Modules of commands whose names no module can have."""
 
 
 class LazyGroup(click.Group):
@@ -36,7 +40,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"evolve.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"evolve.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         return command
 
     def resolve_command(

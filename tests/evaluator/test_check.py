@@ -138,3 +138,11 @@ def test_other_names_for_what_is_forbidden_and_data_in_disguise_are_seen(line: s
 
 def test_docstrings_may_be_long() -> None:
     check(f'"""{"word " * 500}"""\n' + 'def recipe(model, train_steps):\n    """' + "word " * 200 + '"""\n')
+
+
+def test_a_genome_may_say_for_how_many_steps_it_is_written() -> None:
+    from evaluator.check import iso_steps
+
+    assert iso_steps("def recipe(model, train_steps: Literal[2900]):\n    pass\n") == 2900
+    assert iso_steps("def recipe(model, train_steps: int):\n    pass\n") is None
+    assert iso_steps("def recipe(model, train_steps):\n    pass\n") is None

@@ -91,7 +91,8 @@ class Purity:
                 return []
             if path.startswith("torch.") and last in PURE_TORCH and "distributed" not in path:
                 return []
-            if path.startswith("torch.") and is_in_place(last) and node.args and ".init." not in path:
+            whole = ".init." in path or ".utils." in path  # draws at random, or reaches through what it is given
+            if path.startswith("torch.") and is_in_place(last) and node.args and not whole:
                 return [node.args[0]]
             return None
         if isinstance(function, ast.Name):

@@ -1,0 +1,7 @@
+"""From a public benchmark script to a genome, without ever executing it.
+
+The steps, one file each: `source` reads a script or a log, `settings`, `facts` and `interpret` find out what steers it,
+`folding` applies that, `anatomy` finds the model and the training loop, `hooks` maps the loop, `slicing` keeps what is
+needed, `placing` says what lives inside `recipe`, `writing` prints it, `steps` deals with absolute step numbers. Must
+not import torch, and must not know the search.
+"""

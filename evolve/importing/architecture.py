@@ -1,0 +1,138 @@
+"""Whether a script's model is the benchmark's.
+
+The same parameters under the same names, and a forward pass that keeps nothing for the optimizer. What the forward pass
+computes is compared when it runs (`evolve import --check`).
+"""
+
+from __future__ import annotations
+
+import ast
+
+from evolve.importing.errors import NotImportableError
+from evolve.importing.trees import called, definitions_in, dotted, method, string
+
+_PARTS = {
+    "GPT": {"embed", "blocks", "proj", "norm1", "norm2"},
+    "Block": {"attn", "mlp", "norm1", "norm2"},
+    "Attention": {"q", "k", "v", "proj"},
+    "MLP": {"fc", "proj"},
+}
+"""Names of the submodules with parameters, by class."""
+_PLAIN = frozenset(
+    ["Linear", "Embedding", "RMSNorm", "LayerNorm", "Parameter", "ModuleList", "ParameterList", "Module"]
+)
+_WATCHING = frozenset(
+    [
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_module_forward_hook",
+        "register_hook",
+        "register_post_accumulate_grad_hook",
+    ]
+)
+
+
+def check_architecture(tree: ast.Module) -> None:
+    """Check a script's modules.
+
+    Raises:
+        NotImportableError: The model has other parameters than the benchmark's, or its passes are watched.
+    """
+    classes = [each for each in definitions_in(tree) if isinstance(each, ast.ClassDef) and _is_module(each)]
+    made = {each.name: _submodules(each, {c.name for c in classes}) for each in classes}
+    root = next((name for name, parts in made.items() if "embed" in parts and "blocks" in parts), None)
+    if root is None:
+        raise NotImportableError(
+            "expected the benchmark's model: a class with the submodules embed, blocks, proj, norm1 and norm2",
+            classes[-1:],
+        )
+    for each in classes:
+        parts = made[each.name]
+        expected = _expected(parts)
+        if expected is None:
+            continue
+        extra = [node for name, node in parts.items() if name not in expected and _has_parameters(node)]
+        missing = expected - set(parts)
+        if extra or missing:
+            what = (
+                f"{each.name} lacks {', '.join(sorted(missing))}"
+                if missing
+                else f"{each.name} has parameters of its own"
+            )
+            raise NotImportableError(f"the architecture differs from the benchmark's: {what}", extra or [each])
+    _check_watching(tree)
+
+
+def _is_module(node: ast.ClassDef) -> bool:
+    return any(dotted(base).rpartition(".")[2] in ("Module", "Linear", "Embedding") for base in node.bases)
+
+
+def _submodules(node: ast.ClassDef, classes: set[str]) -> dict[str, ast.AST]:
+    """Attributes that a constructor gives modules or parameters to."""
+    found: dict[str, ast.AST] = {}
+    for part in ast.walk(node):
+        if isinstance(part, ast.Assign) and len(part.targets) == 1 and dotted(part.targets[0]).startswith("self."):
+            for call in ast.walk(part.value):
+                if isinstance(call, ast.Call) and (called(call).rpartition(".")[2] in _PLAIN | classes):
+                    found[dotted(part.targets[0]).removeprefix("self.")] = part
+        elif isinstance(part, ast.Call) and method(part) == "register_parameter" and part.args:
+            found[string(part.args[0]) or "?"] = part
+    return found
+
+
+def _expected(parts: dict[str, ast.AST]) -> set[str] | None:
+    names = set(parts)
+    if "blocks" in names:
+        return _PARTS["GPT"]
+    if "attn" in names or "mlp" in names:
+        return _PARTS["Block"]
+    if {"q", "k"} & names or "qkv" in names:
+        return _PARTS["Attention"]
+    if "fc" in names:
+        return _PARTS["MLP"]
+    return None
+
+
+def _has_parameters(node: ast.AST) -> bool:
+    return "Rotary" not in ast.dump(node)
+
+
+def _check_watching(tree: ast.Module) -> None:
+    watching = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and method(node) in _WATCHING]
+    if watching:
+        raise NotImportableError(
+            "activations and their gradients are out of an optimizer's reach under the contract: hooks on the model's "
+            "passes cannot be imported",
+            watching,
+        )
+    kept: dict[str, ast.AST] = {}
+    for each in definitions_in(tree):
+        if isinstance(each, ast.ClassDef) and _is_module(each):
+            for function in each.body:
+                if isinstance(function, ast.FunctionDef) and function.name not in ("__init__", "reset_parameters"):
+                    for node in ast.walk(function):
+                        own = isinstance(node, ast.Attribute) and dotted(node).startswith("self.")
+                        if own and isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                            kept[node.attr] = node
+    inside = {id(n) for c in definitions_in(tree) if isinstance(c, ast.ClassDef) and _is_module(c) for n in ast.walk(c)}
+    for node in ast.walk(tree):
+        read = (isinstance(node, ast.Attribute) and node.attr in kept) or string(node) in kept
+        if read and id(node) not in inside:
+            name = node.attr if isinstance(node, ast.Attribute) else string(node) or ""
+            raise NotImportableError(
+                "the forward pass keeps something for the optimizer, which cannot see it under the contract",
+                [kept[name], node],
+            )
+
+
+def mean_loss(tree: ast.Module) -> bool:
+    """Whether the model's loss is a mean over tokens; the benchmark's is a sum."""
+    for each in definitions_in(tree):
+        if isinstance(each, ast.ClassDef) and _is_module(each):
+            for node in ast.walk(each):
+                if isinstance(node, ast.Call) and method(node) == "cross_entropy":
+                    keywords = {k.arg: k.value for k in node.keywords}
+                    return string(keywords.get("reduction")) != "sum"
+    return False

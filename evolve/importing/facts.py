@@ -1,0 +1,308 @@
+"""What is known of a script's values before it runs: constants, and settings from outside."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from evolve.importing.computing import is_harmless
+from evolve.importing.interpret import Interpreter, Namespace, UnknownError
+from evolve.importing.trees import called, dotted, method, parents, string
+from evolve.operators.pruning.scopes import Scopes
+
+PLUMBING = {
+    "LOCAL_RANK": "0",
+    "RANK": "0",
+    "WORLD_SIZE": "1",
+    "LOCAL_WORLD_SIZE": "1",
+    "MASTER_ADDR": "localhost",
+    "MASTER_PORT": "0",
+}
+"""What `torchrun` sets, for one process."""
+_WRITES = frozenset(
+    [
+        "append",
+        "extend",
+        "insert",
+        "add",
+        "update",
+        "clear",
+        "pop",
+        "popitem",
+        "remove",
+        "discard",
+        "setdefault",
+        "sort",
+        "reverse",
+    ]
+)
+_WORLD: dict[str, Any] = {
+    "dist.get_rank": 0,
+    "dist.get_world_size": 1,
+    "torch.distributed.get_rank": 0,
+    "torch.distributed.get_world_size": 1,
+    "torch.cuda.is_available": True,
+    "dist.is_initialized": True,
+    "torch.distributed.is_initialized": True,
+}
+UNKNOWN = object()
+
+
+class Facts:
+    """Values of a script's names and expressions.
+
+    Args:
+        tree: The script.
+        given: Settings by name, as texts.
+        hidden: Names whose values must not be used: the seed.
+        shown: Values by name that a log tells.
+        chain: The blocks that are run once, from the module inwards.
+
+    Attributes:
+        read: Names of settings that were looked up, with the text or value found.
+    """
+
+    def __init__(
+        self,
+        tree: ast.Module,
+        given: Mapping[str, str],
+        hidden: frozenset[str] = frozenset(),
+        shown: Mapping[str, Any] | None = None,
+        chain: tuple[ast.AST, ...] = (),
+    ) -> None:
+        self.tree = tree
+        self.given, self.hidden, self.shown = given, hidden, dict(shown or {})
+        self.scopes = Scopes(tree)
+        self.parent = parents(tree)
+        self._chain = (tree, *chain)
+        self.read: dict[str, Any] = {}
+        self._cache: dict[int, Any] = {}
+        self._busy: set[int] = set()
+
+    def value(self, node: ast.expr) -> Any:
+        """The value of an expression, or UNKNOWN."""
+        try:
+            return Interpreter(self._lookup, self._special, self._function).value(node)
+        except UnknownError:
+            return UNKNOWN
+
+    def truth(self, node: ast.expr) -> Any:
+        """Whether an expression is true where truth alone counts, or UNKNOWN."""
+        if isinstance(node, ast.BoolOp):
+            stops = isinstance(node.op, ast.Or)
+            found: Any = not stops
+            for part in node.values:
+                value = self.truth(part)
+                if value is stops:
+                    return stops
+                if value is UNKNOWN:
+                    found = UNKNOWN
+                    if not is_harmless(part):
+                        break
+            return found
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            value = self.truth(node.operand)
+            return UNKNOWN if value is UNKNOWN else not value
+        value = self.value(node)
+        return UNKNOWN if value is UNKNOWN or isinstance(value, Namespace) else bool(value)
+
+    def is_outermost(self, statement: ast.stmt) -> bool:
+        """Whether a statement stands at module level, or where code is run once."""
+        return self.parent.get(statement) in self._chain
+
+    def is_decided_call(self, node: ast.AST) -> bool:
+        """Whether an expression calls one of the script's own functions."""
+        return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and self._function(node.func) is not None
+
+    def by_name(self, name: str) -> Any:
+        """The value of one of the script's outermost variables, or UNKNOWN."""
+        binding = self.scopes.module.names.get(name)
+        load = next(iter(binding.loads), None) if binding is not None else None
+        return UNKNOWN if load is None else self.value(load)
+
+    def is_steered(self, node: ast.AST) -> bool:
+        """Whether an expression reads the environment or the command line."""
+        for part in ast.walk(node):
+            if dotted(part) in ("os.environ", "sys.argv") or called(part) == "os.getenv" or method(part) in _PARSED:
+                return True
+            if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and self._is_namespace(part.value):
+                return True
+        return False
+
+    def _is_namespace(self, name: ast.Name) -> bool:
+        try:
+            return isinstance(self._lookup(name), Namespace)
+        except UnknownError:
+            return False
+
+    # Names
+
+    def _lookup(self, node: ast.Name) -> Any:
+        binding = self.scopes.of.get(node)
+        if binding is None or node.id in self.hidden:
+            raise UnknownError
+        if binding.scope is None:
+            if node.id == "__name__":
+                return "__main__"
+            raise UnknownError
+        key = id(binding)
+        if key in self._busy:
+            raise UnknownError
+        if key not in self._cache:
+            self._busy.add(key)
+            try:
+                self._cache[key] = self._bound(binding)
+            except (UnknownError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError):
+                self._cache[key] = UNKNOWN
+            finally:
+                self._busy.discard(key)
+        if self._cache[key] is UNKNOWN:
+            raise UnknownError
+        return self._cache[key]
+
+    def _bound(self, binding: Any) -> Any:
+        if len(binding.stores) != 1 or binding.scope.node not in self._chain:
+            raise UnknownError
+        store = binding.stores[0]
+        statement = self.parent.get(store)
+        if isinstance(statement, ast.Tuple):
+            value = self._paired(statement, store)
+            statement = self.parent.get(statement)
+        else:
+            value = getattr(statement, "value", None)
+        if not isinstance(statement, ast.Assign | ast.AnnAssign) or value is None:
+            raise UnknownError
+        if self.parent.get(statement) not in self._chain:
+            raise UnknownError
+        if binding.name in self.shown:
+            return self.shown[binding.name]
+        result = Interpreter(self._lookup, self._special, self._function).value(value)
+        if isinstance(result, list | dict | set | Namespace) and self._is_changed(binding):
+            raise UnknownError
+        return result
+
+    def _paired(self, targets: ast.Tuple, store: ast.AST) -> ast.expr | None:
+        statement = self.parent.get(targets)
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Tuple):  # noqa: SIM102
+            if len(statement.value.elts) == len(targets.elts):
+                return next(v for t, v in zip(targets.elts, statement.value.elts, strict=True) if t is store)
+        if isinstance(statement, ast.Assign) and method(statement.value) == "parse_known_args":
+            return statement.value if targets.elts[0] is store else None
+        return None
+
+    def _is_changed(self, binding: Any) -> bool:
+        for load in binding.loads:
+            around = self.parent.get(load)
+            if isinstance(around, ast.Subscript | ast.Attribute) and not isinstance(around.ctx, ast.Load):
+                return True
+            if isinstance(around, ast.Attribute) and around.attr in _WRITES:
+                return True
+            if isinstance(around, ast.AugAssign):
+                return True
+        return False
+
+    def _function(self, name: ast.Name) -> ast.FunctionDef | None:
+        binding = self.scopes.of.get(name)
+        if binding is None or len(binding.stores) != 1:
+            return None
+        store = binding.stores[0]
+        return store if isinstance(store, ast.FunctionDef) and not _is_generator(store) else None
+
+    # Settings
+
+    def _special(self, node: ast.expr, run: Interpreter) -> Any:
+        match node:
+            case ast.Call():
+                return self._special_call(node, run)
+            case ast.Subscript(value=ast.Attribute() as owner, slice=index) if dotted(owner) == "os.environ":
+                return self._setting(run.evaluate(index), UNKNOWN)
+            case ast.Attribute() if dotted(node) == "os.environ":
+                return {**PLUMBING, **self.given}
+            case ast.Attribute() if dotted(node) == "sys.argv":
+                return ["script.py"]
+            case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.Attribute() as owner]) if (
+                dotted(owner) == "os.environ"
+            ):
+                return run.evaluate(left) in {**PLUMBING, **self.given}
+        raise UnknownError
+
+    def _special_call(self, node: ast.Call, run: Interpreter) -> Any:
+        path = called(node)
+        if path in ("os.environ.get", "os.getenv", "environ.get", "getenv") and node.args:
+            rest = [*node.args[1:], *(k.value for k in node.keywords)]
+            default = run.evaluate(rest[0]) if rest else None
+            return self._setting(run.evaluate(node.args[0]), default)
+        if path in _WORLD and not node.args:
+            return _WORLD[path]
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _PARSED:
+            return self._arguments(node.func.value)
+        if isinstance(node.func, ast.Name) and not node.args and not node.keywords:
+            return self._instance(node.func, run)
+        if path in ("Namespace", "SimpleNamespace", "argparse.Namespace", "types.SimpleNamespace") and not node.args:
+            return Namespace({k.arg: run.evaluate(k.value) for k in node.keywords if k.arg})
+        raise UnknownError
+
+    def _setting(self, name: Any, default: Any) -> Any:
+        found = self.given.get(name, PLUMBING.get(name, default))
+        if name not in PLUMBING:
+            self.read[name] = None if found is UNKNOWN else found
+        if found is UNKNOWN:
+            raise UnknownError
+        return found
+
+    def _arguments(self, parser: ast.expr) -> Namespace:
+        """The defaults of a parser's arguments, and what was given in their place."""
+        values: dict[str, Any] = {}
+        for node in ast.walk(self.tree):
+            if not (isinstance(node, ast.Call) and method(node) in ("add_argument", "set_defaults")):
+                continue
+            keywords = {k.arg: k.value for k in node.keywords if k.arg}
+            if method(node) == "set_defaults":
+                values |= {name: self.value(each) for name, each in keywords.items()}
+                continue
+            flags = [flag for flag in map(string, node.args) if flag]
+            long = [flag for flag in flags if flag.startswith("--")] or flags
+            name = string(keywords.get("dest")) or (long[0].lstrip("-").replace("-", "_") if long else "")
+            action = string(keywords.get("action"))
+            default = self.value(keywords["default"]) if "default" in keywords else None
+            if "default" not in keywords and action in ("store_true", "store_false"):
+                default = action == "store_false"
+            kind = {"int": int, "float": float, "str": str}.get(dotted(keywords.get("type", ast.Constant(None))))
+            if name in self.given:
+                text = self.given[name]
+                flag = text.lower() in ("1", "true", "yes") if action in ("store_true", "store_false") else text
+                default = kind(text) if kind else flag
+            elif kind and isinstance(default, str):
+                default = kind(default)
+            values[name] = default
+            self.read[name] = None if default is UNKNOWN else default
+        if not values:
+            raise UnknownError
+        return Namespace({name: value for name, value in values.items() if value is not UNKNOWN})
+
+    def _instance(self, name: ast.Name, run: Interpreter) -> Any:
+        """An instance of a class that is nothing but settings."""
+        binding = self.scopes.of.get(name)
+        definition = binding.stores[0] if binding and len(binding.stores) == 1 else None
+        if not isinstance(definition, ast.ClassDef) or definition.bases:
+            raise UnknownError
+        values: dict[str, Any] = {}
+        for statement in definition.body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=key)], value=value):
+                    values[key] = self.value(value)
+                case ast.AnnAssign(target=ast.Name(id=key), value=ast.expr() as value):
+                    values[key] = self.value(value)
+                case ast.AnnAssign() | ast.Pass() | ast.Expr(value=ast.Constant()):
+                    pass
+                case _:
+                    raise UnknownError
+        return Namespace({key: value for key, value in values.items() if value is not UNKNOWN})
+
+
+_PARSED = frozenset(["parse_args", "parse_known_args"])
+
+
+def _is_generator(function: ast.FunctionDef) -> bool:
+    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(function))

@@ -1,0 +1,98 @@
+"""The interpreter gives Python's own values for what settings are made of, and gives up on the rest in bounded time."""
+
+from __future__ import annotations
+
+import ast
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evolve.importing.facts import UNKNOWN, Facts
+
+NUMBERS = st.one_of(st.integers(-50, 50), st.floats(-50, 50, allow_nan=False))
+
+
+def value(text: str, before: str = "", **settings: str) -> object:
+    tree = ast.parse(f"{before}\nRESULT = {text}\nprint(RESULT)\n")
+    return Facts(tree, settings).by_name("RESULT")
+
+
+@given(NUMBERS, NUMBERS, st.sampled_from(["+", "-", "*", "<", ">=", "==", "!="]))
+def test_arithmetic_is_pythons(a: float, b: float, op: str) -> None:
+    text = f"({a!r}) {op} ({b!r})"
+    assert value(text) == eval(text)
+
+
+@given(st.lists(st.integers(-9, 9), max_size=6))
+def test_lists_of_a_setting(numbers: list[int]) -> None:
+    text = '[int(part) for part in os.environ.get("X", "").split(",") if part.strip()]'
+    assert value(text, X=",".join(map(str, numbers))) == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('int(os.environ.get("N", "7")) + 1', 8),
+        ('float(os.environ.get("N", str(0.5)))', 0.5),
+        ('os.environ.get("N", "1") == "1"', True),
+        ("{'a': 2}['a'] if True else missing", 2),
+        ("max(3, min(5, 4)) ** 0.5", 2.0),
+        ("len(sys.argv) > 1", False),
+        ("unknown > 3 and False", False),
+        ("unknown not in set()", True),
+        ("f'{3:02d}-{1.5}'", "03-1.5"),
+        ("sum(x * x for x in range(4))", 14),
+        ("sorted({3, 1, 2})[-1]", 3),
+    ],
+)
+def test_settings(text: str, expected: object) -> None:
+    assert value(text, before="import os, sys") == expected
+
+
+def test_functions_of_the_script() -> None:
+    before = """
+def parse(raw, default=()):
+    '''Numbers.'''
+    if not raw.strip():
+        return list(default)
+    found = []
+    for part in raw.split(','):
+        found.append(float(part))
+    return found
+"""
+    assert value("parse('1,2.5')", before) == [1.0, 2.5]
+    assert value("parse('', (4,))", before) == [4]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "unknown",
+        "open('/etc/passwd').read()",
+        "().__class__.__bases__",
+        "__import__('os').system('true')",
+        "9 ** 9 ** 9 ** 9",
+        "'x' * 10 ** 12",
+        "[0] * 10 ** 9",
+        "list(range(10 ** 12))",
+        "[x for x in range(9999) for y in range(9999)]",
+        "'{:>999999999}'.format(1)",
+        "f'{1:999999999}'",
+        "'%999999999d' % 1",
+        "(lambda: 1)()",
+        "loop()",
+        "forever()",
+    ],
+)
+def test_it_gives_up_soon(text: str) -> None:
+    before = "def loop():\n    return loop()\n\n\ndef forever():\n    while True:\n        pass\n"
+    began = time.process_time()
+    assert value(text, before) is UNKNOWN
+    assert time.process_time() - began < 20  # a bound on work, not on speed
+
+
+def test_what_is_changed_later_is_unknown() -> None:
+    assert value("HP['lr']", "HP = {'lr': 1}\nHP['lr'] = 2") is UNKNOWN
+    assert value("A", "A = 1\nA = 2") is UNKNOWN
