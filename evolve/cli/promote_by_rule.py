@@ -49,7 +49,7 @@ def by_rule(
     from evaluator.pool import Evaluator
     from evolve.promoting.carry import until_decided
     from evolve.promoting.outcome import promoted
-    from evolve.promoting.terms import check_unchanged, freeze, known_terms, plans, rung_of
+    from evolve.promoting.terms import check_unchanged, freeze, known_terms, rung_of
     from evolve.views.console import show
     from evolve.views.promoted import outcome_line, runs_grid, tests_grid
     from evolve.views.verdicts import comparisons_grid
@@ -77,7 +77,7 @@ def by_rule(
         kept = _Kept(store, run, terms, source, say)
         kept.write()
         until_decided(store, terms, rung, evaluator, kept.tell)
-    found = promoted(store, terms, len(plans(store)))
+    found = promoted(store, terms)
     if rival is not None:
         found = replace(found, rival=_compared(found.verdict, rival, wanted))
     if as_json:
@@ -102,9 +102,8 @@ class _Kept:
         """Bring the folder up to date."""
         from evolve.promoting.folder import files, write
         from evolve.promoting.outcome import promoted
-        from evolve.promoting.terms import plans
 
-        write(self.folder, files(promoted(self._store, self._terms, len(plans(self._store))), self._source))
+        write(self.folder, files(promoted(self._store, self._terms), self._source))
 
     def tell(self, row: TrialRow) -> None:
         """Hear of a run."""

@@ -28,7 +28,6 @@ class Promoted:
         runs: All that have ended, in the plan's order, failed ones too.
         decision: What the plan says.
         verdict: What the benchmark's rules say of the same runs at the claimed step, without a correction for looks.
-        plans: How many promotions the run has planned, this one included.
         rival: The comparison that was asked for.
     """
 
@@ -36,7 +35,6 @@ class Promoted:
     runs: tuple[TrialRow, ...]
     decision: Decision
     verdict: Verdict
-    plans: int
     rival: Comparison | None = None
 
 
@@ -90,11 +88,11 @@ def as_group(terms: Terms, runs: Sequence[TrialRow], name: Name) -> Group:
     return Group(name, members, claim=Claim(steps=terms.plan.claim))
 
 
-def promoted(store: Store, terms: Terms, plans: int, rival: Comparison | None = None) -> Promoted:
+def promoted(store: Store, terms: Terms) -> Promoted:
     """All there is to tell of a promotion."""
     runs = runs_of(store, terms)
     verdict = judge(as_group(terms, runs, f"#{terms.program}"), terms.plan.rule)
-    return Promoted(terms, runs, decision_on(terms, runs), verdict, plans, rival)
+    return Promoted(terms, runs, decision_on(terms, runs), verdict)
 
 
 def plain(found: Promoted) -> dict[str, Any]:
@@ -128,7 +126,7 @@ def plain(found: Promoted) -> dict[str, Any]:
             "verdict": found.verdict.ruling.verdict,
         },
         "rival": asdict(found.rival) if found.rival else None,
-        "plans": found.plans,
+        "number": found.terms.number,
         "runs": [
             {
                 "rng_seed": row.rng_seed,

@@ -85,10 +85,8 @@ def outcome_line(found: Promoted) -> str:
     parts = [f"#{found.terms.program} {said}."]
     if failed:
         parts.append(f"{failed} of {len(found.runs)} runs failed; every one counts.")
-    if found.plans > 1:
-        parts.append(
-            f"This is promotion {found.terms.number} of {found.plans} in this run: the level is for each of them."
-        )
+    if found.terms.number > 1:
+        parts.append(f"It is promotion {found.terms.number} of its run: the level is for each of them.")
     return " ".join(parts)
 
 
