@@ -11,8 +11,7 @@ from evolve.exporting.marks import BANNER, HYPERPARAMETERS, OPTIMIZER, Halves, h
 from evolve.exporting.names import check_names, mentions
 
 NAME = "train_gpt_simple.py"
-SIZES = ("vocabulary", "width", "depth", "heads", "context", "batch", "microbatch")
-INFO = ', info=namedtuple("Info", "tokens_per_step stop_step")(SIZE.batch * SIZE.context, train_steps)'
+INFO = ', info=namedtuple("Info", "tokens_per_step stop_step")(batch_size, train_steps)'
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,9 @@ def complete_script(source: str, title: str, numbers: Numbers) -> str:
         GenomeError: It is no genome.
     """
     parts = halves(source)
-    sizes = [f"{name}={numbers.problem[name]}" for name in SIZES]
-    sizes.append(f"validation={numbers.problem['held_out_sequences']}")
     fields = {
         "TITLE": quotable(title),
-        "SIZE": ", ".join(sizes),
+        **_sizes(numbers.problem),
         "INFO": INFO if wants_info(source) else "",
         "OPTIMIZER": optimizer_section(parts),
         "HYPERPARAMETERS": _hyperparameters(parts, numbers),
@@ -84,6 +81,21 @@ def with_future(script: str, future: str) -> str:
     docstring = re.match(r'(?:#[^\n]*\n|\s)*(?:"""[\s\S]*?"""[ \t]*\n|\'\'\'[\s\S]*?\'\'\'[ \t]*\n)?', script)
     place = docstring.end() if docstring else 0
     return f"{script[:place]}{future}\n{script[place:]}"
+
+
+def _sizes(problem: Mapping[str, int]) -> Mapping[str, str]:
+    context = problem["context"]
+    numbers = {
+        "VOCABULARY": problem["vocabulary"],
+        "DEPTH": problem["depth"],
+        "WIDTH": problem["width"],
+        "HEAD": problem["width"] // problem["heads"],
+        "CONTEXT": context,
+        "BATCH": problem["batch"] * context,
+        "MICROBATCH": problem["microbatch"],
+        "VALIDATION": problem["held_out_sequences"] * context,
+    }
+    return {name: str(number) for name, number in numbers.items()}
 
 
 def _hyperparameters(parts: Halves, numbers: Numbers) -> str:
