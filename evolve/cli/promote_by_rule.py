@@ -51,7 +51,7 @@ def by_rule(
     from evolve.promoting.outcome import promoted
     from evolve.promoting.terms import check_unchanged, freeze, known_terms, rung_of
     from evolve.views.console import show
-    from evolve.views.promoted import outcome_line, runs_grid, tests_grid
+    from evolve.views.promoted import outcome_line, rulings_grid, runs_grid
     from evolve.views.verdicts import comparisons_grid
 
     def say(text: str) -> None:
@@ -86,7 +86,7 @@ def by_rule(
         print_json({**plain(found), "plan": terms.to_dict(), "folder": str(kept.folder)})
         return
     compared = [comparisons_grid([(f"#{terms.program}", found.rival)])] if found.rival else []
-    show(runs_grid(found), tests_grid(found), *compared, outcome_line(found), f"for others to check: {kept.folder}")
+    show(runs_grid(found), rulings_grid(found), *compared, outcome_line(found), f"for others to check: {kept.folder}")
 
 
 class _Kept:

@@ -79,17 +79,22 @@ def genome_in(script: str) -> str | None:
         end = re.compile(rf"^{begin[1]}{re.escape(_END.format(part))}$", re.MULTILINE).search(script, begin.end())
         if end is None:
             return None
-        found.append(indented(script[begin.end() : end.start()].strip("\n"), begin[1], back=True))
-    first = found[0].replace(_MOVED, "")
-    head = _end_of_head(first)
-    banners = [BANNER.format("", name) for name in (OPTIMIZER, HYPERPARAMETERS)]
-    second = f"\n\n\n{banners[1]}\n{found[1]}" if found[1] else ""
-    source = f"{first[:head].rstrip()}\n\n{banners[0]}\n\n{first[head:].strip()}{second}\n".lstrip("\n")
+        found.append((script[begin.end() : end.start()].strip("\n"), begin[1]))
     try:
+        source = _joined(*(indented(text, indent, back=True) for text, indent in found))
         parse(source)
-    except GenomeError:
+    except (GenomeError, SyntaxError, ValueError, RecursionError, tokenize.TokenError):
         return None
     return source
+
+
+def _joined(first: str, second: str) -> str:
+    """A genome from its parts as they stand in a script, its banners put back."""
+    first = first.replace(_MOVED, "")
+    head = _end_of_head(first)
+    banners = [BANNER.format("", name) for name in (OPTIMIZER, HYPERPARAMETERS)]
+    rest = f"\n\n\n{banners[1]}\n{second}" if second else ""
+    return f"{first[:head].rstrip()}\n\n{banners[0]}\n\n{first[head:].strip()}{rest}\n".lstrip("\n")
 
 
 def indented(text: str, indent: str, back: bool = False) -> str:

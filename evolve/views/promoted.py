@@ -32,7 +32,7 @@ def runs_grid(found: Promoted) -> Grid:
     return Grid(columns, tuple(rows), title=f"#{found.terms.program}: all runs", styles=tuple(styles))
 
 
-def tests_grid(found: Promoted) -> Grid:
+def rulings_grid(found: Promoted) -> Grid:
     """The plan's test, and the benchmark's with its fixed sd and with the estimated one, on the same runs."""
     plan, decision, here = found.terms.plan, found.decision, found.verdict.evidence
     test = "t" if plan.sd == "estimated" else "z"
