@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evolve.promoting.terms import Terms
 from evolve.sequential.decide import Decision, Losses, decide
@@ -16,7 +16,9 @@ from evolve.verdict.judge import Verdict, judge
 from evolve.verdict.rival import Comparison
 from evolve.verdict.runs import Claim, Group, Name, Run
 from population.rows import TrialRow
-from population.store import Store
+
+if TYPE_CHECKING:
+    from population.store import Store
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evaluator.records import Rung
 from evolve.promoting.trials import PromotionError
 from evolve.sequential.plan import Plan
 from population.rows import EventRow
-from population.store import Store
+
+if TYPE_CHECKING:
+    from population.store import Store
 
 KIND = "promotion_plan"
 """Kind of event."""

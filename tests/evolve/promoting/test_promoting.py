@@ -79,6 +79,14 @@ def test_a_kill_loses_nothing_and_repeats_nothing(store, kill_at):
     assert decision == decided(store, terms)
 
 
+def test_a_search_goes_on_after_a_promotion_and_learns_nothing_from_it(folder, store):
+    carried(store, SimulatedRunner())
+    store.close()
+    state = test_engine.search(folder, Budget(births=7))
+    assert state.births == 7
+    assert "full" not in state.steps
+
+
 def test_promoting_again_runs_nothing(store):
     carried(store, SimulatedRunner())
     runner = SimulatedRunner()
