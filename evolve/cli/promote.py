@@ -99,6 +99,7 @@ def command(
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
             again = f"evolve promote {program} --run {run.folder}" + ("" if own else f" --task {task.name}")
+            again += f" --data {data}" if data else ""
             click.echo(f"stopped; go on with: {again}{wanted.again()}", err=True)
             raise SystemExit(130) from None
 

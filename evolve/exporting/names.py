@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 from evolve.exporting.marks import ExportError
 
@@ -18,15 +19,30 @@ def check_names(genome: str, around: str) -> None:
     Raises:
         ExportError: There are such names.
     """
-    inside, outside = ast.parse(genome), ast.parse(around)
-    shared = {name for name in _bound(inside) if name != "recipe"}
-    same = set(_imports(inside)) & set(_imports(outside))
-    theirs = _bound(outside) | _loaded(outside)
-    clash = sorted(shared & theirs - {name for name, _ in same} - _only_imported(outside))
+    clash = clashes(genome, around)
     if clash:
         raise ExportError(
             f"the genome and the script around it both use the names {', '.join(clash)}: rename them in the genome"
         )
+
+
+def clashes(genome: str, around: str) -> list[str]:
+    """Names that a genome binds at its top level and that the script around it uses for something else."""
+    inside, outside = ast.parse(genome), ast.parse(around)
+    shared = {name for name in _bound(inside) if name != "recipe"}
+    same = set(_imports(inside)) & set(_imports(outside))
+    theirs = _bound(outside) | _loaded(outside)
+    return sorted(shared & theirs - {name for name, _ in same} - _only_imported(outside))
+
+
+def given_way(text: str, names: Iterable[str]) -> str:
+    """Our own text with other names for some: those in strings, attributes and keyword arguments stay.
+
+    It relies on how that text is written: spaces around the sign of an assignment, none around that of a keyword.
+    """
+    for name in names:
+        text = re.sub(rf"(?<![\w.\"'/]){re.escape(name)}(?!\w|=(?!=)|:\{{|[\"'/])", f"{name}_", text)
+    return text
 
 
 def mentions(genome: str, word: str) -> bool:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from importlib import resources
 
 from evolve.exporting.marks import BANNER, HYPERPARAMETERS, OPTIMIZER, Halves, halves, marked
-from evolve.exporting.names import check_names, mentions
+from evolve.exporting.names import check_names, clashes, given_way, mentions
 
 NAME = "train_gpt_simple.py"
+FIXED = ("train_steps", "validate_every", "first_rng_seed")
+"""Names that whoever reads the script looks for."""
 INFO = ', info=namedtuple("Info", "tokens_per_step stop_step")(batch_size, train_steps)'
 
 
@@ -53,6 +55,9 @@ def complete_script(source: str, title: str, numbers: Numbers) -> str:
     }
     template = resources.files("evolve.exporting").joinpath("train_gpt_simple.txt").read_text(encoding="utf-8")
     without = {**fields, "OPTIMIZER": "recipe = None", "HYPERPARAMETERS": _settings(numbers)}
+    taken = [name for name in clashes(source, _filled(template, without)) if name not in FIXED]
+    template = given_way(template, taken)
+    fields["INFO"], without["INFO"] = given_way(fields["INFO"], taken), given_way(fields["INFO"], taken)
     check_names(source, _filled(template, without))
     script = _filled(template, fields)
     return with_future(script, parts.future)

@@ -79,7 +79,9 @@ def test_names_that_both_use_are_refused_and_equal_imports_are_not():
         with pytest.raises(ExportError, match="rename them"):
             check_names(genome, "Y = 1\nlog(Y)\n")
     with pytest.raises(ExportError, match="rename them"):
-        complete_script(f"{BARE}\n\ndef load_shard():\n    pass\n", "title", NUMBERS)
+        complete_script(f"train_steps = 3\n{BARE}", "title", NUMBERS)
+    with pytest.raises(ExportError, match="rename them"):
+        spliced(f"mbs = 3\n{BARE}", STRAIGHT, NUMBERS)
     assert mentions(HOOKS, "eval_weights")
     assert not mentions(BARE, "eval_weights")
 

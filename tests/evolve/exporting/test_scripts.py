@@ -87,6 +87,33 @@ def test_our_own_script_gives_the_losses_of_the_engines_trials(name, trials, sha
     assert text[len(script) :].lstrip("\n").startswith("=" * 100)
 
 
+TAKEN = [
+    "batch_size",
+    "data",
+    "device",
+    "hooks",
+    "kept",
+    "line",
+    "log",
+    "mbs",
+    "microbatches",
+    "model",
+    "own_part",
+    "p",
+    "parameters",
+    "seq_len",
+    "sizes",
+]
+TAKEN += ["step", "turned", "val_loss", "Block", "GPT", "Linear", "RMSNorm"]
+
+
+def test_our_own_script_gives_way_to_names_of_the_genome(trials, shards, tmp_path):
+    curves, numbers = trials
+    names = "".join(f"{name} = None\n" for name in TAKEN)
+    source = HOOKS.replace("LR = 0.004\n", f"LR = 0.004\n{names}")
+    assert run(complete_script(source, "taken", numbers), tmp_path, shards) == [curves["hooks", 3000]]
+
+
 def test_so_does_a_script_of_the_benchmarks_form_with_a_genome_in_it(trials, shards, tmp_path):
     curves, numbers = trials
     expected = [curves["hooks", 3000], curves["hooks", 3001]]
