@@ -1,4 +1,6 @@
-"""Promotion: a program against the best seed program at the full rung, on fresh rng_seeds and unseen text.
+"""Promotion without a target: a program against the best seed program at the full rung.
+
+It is on fresh rng_seeds and unseen text.
 
 The plan (who, against whom, which rng_seeds) is written before the first run and never changed: promoting again goes on
 with it. Every run is reported; a failed one makes the verdict "not shown". This module must not choose whom to promote.
@@ -9,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from evaluator.records import Outcome, Rung, TrialRequest
+from evaluator.records import Rung, TrialRequest
 from evolve.convert import trial_row
 from evolve.hands import Runner
 from evolve.overview import standings
+from evolve.promoting.trials import PromotionError, each_trial
 from evolve.views.tables import PromotionLine
 from population.rows import EventRow, TrialRow
 from population.store import Store
@@ -20,12 +23,6 @@ from population.verdict import SHOWN, compare, holm, verdict
 
 Slot = tuple[int, int]
 """A run of a plan: (program id, rng_seed)."""
-MOST_LOST = 3
-"""Times one run may be lost before the promotion stops."""
-
-
-class PromotionError(Exception):
-    """This program cannot be promoted now; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -98,30 +95,15 @@ def carry_out(
     """
     done = results(store, promotion)
     missing = [slot for slot in promotion.slots() if slot not in done]
-    seq, id, _ = store.last_rows()
+    programs = {id: store.program(id) for id in (promotion.program, promotion.against)}
+    by_digest = {row.digest: row for row in programs.values()}
+    requests = [TrialRequest(programs[id].digest, programs[id].source, rung, seed) for id, seed in missing]
     elapsed = store.last_elapsed()  # a promotion is no part of the search's running time
-    lost: dict[Slot, int] = {}
-    under_way: dict[int, Slot] = {}
-    while missing or under_way:
-        while missing and evaluator.idle > 0:
-            slot = missing.pop(0)
-            program = store.program(slot[0])
-            ticket = evaluator.submit(TrialRequest(program.digest, program.source, rung, slot[1]))
-            under_way[ticket] = slot
-        for ticket, trial in evaluator.wait(1.0):
-            slot = under_way.pop(ticket)
-            id, seq = id + 1, seq + 1
-            row = trial_row(trial, id=id, program=slot[0], elapsed=elapsed, seq=seq)
-            store.append_trial(row)
-            tell(row)
-            if trial.outcome is Outcome.LOST:
-                lost[slot] = lost.get(slot, 0) + 1
-                if lost[slot] >= MOST_LOST:
-                    raise PromotionError(
-                        f"rng_seed {slot[1]} of program {slot[0]} was lost {MOST_LOST} times: something is wrong with "
-                        "this machine; promote again to go on"
-                    )
-                missing.append(slot)
+    for request, trial in each_trial(evaluator, requests):
+        last, program = store.last_rows(), by_digest[request.digest].id
+        row = trial_row(trial, id=last.trial + 1, program=program, elapsed=elapsed, seq=last.seq + 1)
+        store.append_trial(row)
+        tell(row)
 
 
 def lines(store: Store) -> tuple[PromotionLine, ...]:

@@ -130,6 +130,11 @@ class Task(Protocol):
         """The problem in a few sentences, for whoever designs optimizers for it."""
         ...
 
+    @property
+    def target(self) -> float | None:
+        """Loss that the public benchmark asks for on the full rung, nats per token; None where it asks for none."""
+        ...
+
     def data_digest(self) -> str:
         """Hex digest of all text, splits included."""
         ...

@@ -104,6 +104,11 @@ class CharLM:
         """
         return load_text(self.text, need=(self.held_out_sequences + 1) * self.context)
 
+    @property
+    def target(self) -> None:
+        """None: nobody has set a record here."""
+        return None
+
     def data_digest(self) -> str:
         """Hex digest of the text and its splits; read once per process."""
         return _data_digest(self)

@@ -29,6 +29,8 @@ DEFAULT_DATA = Path("~/.cache/evolve/fineweb10B")
 """Where `evolve data fetch` puts the benchmark's shards."""
 BENCHMARK_HELD_OUT = 20 * 524_288
 """Tokens that score the full rung, the first of the held-out shard in promotion."""
+BENCHMARK_TARGET = 3.28
+"""Loss on them that the benchmark asks for, nats per token."""
 _SMOKE_STEPS = 12
 _BYTES = 256
 _CARD_OVERHEAD = 2 << 30
@@ -173,6 +175,11 @@ class NanoGPT:
             "products. Logits z become 15 z / sqrt(z^2 + 225). Activations are bfloat16, embed.weight is stored in "
             "bfloat16, all other parameters in float32: mind the dtypes. Gradients are sums over tokens."
         )
+
+    @property
+    def target(self) -> float | None:
+        """The benchmark's; the tiny one has none of its own."""
+        return None if self.tiny else BENCHMARK_TARGET
 
     def data_digest(self) -> str:
         """Hex digest of the data; read once per process."""

@@ -18,6 +18,7 @@ COMMANDS = {
     "diff": "Show what differs between two programs.",
     "lineage": "Show who descends from whom.",
     "promote": "Take a program to the full rung and give a verdict.",
+    "export": "Write a program as a submission to the public benchmark.",
     "verdict": "Apply the benchmark's statistical rules to anyone's logs.",
     "import": "Turn scripts of the public benchmark into genomes.",
     "eval": "Score one genome outside any run.",

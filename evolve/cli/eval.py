@@ -13,14 +13,14 @@ from evolve.cli.common import clear_errors, json_option, load_task, print_json, 
 from evolve.cli.slots_options import Asked, ranks_option, slots_options
 
 if TYPE_CHECKING:
-    from evaluator.records import Trial, TrialRequest
+    from evaluator.records import Rung, Trial, TrialRequest
     from evaluator.tasks.base import Task
     from evolve.slots import Slots
     from population.rows import TrialRow
 
 
 @click.command("eval")
-@click.argument("target", metavar="FILE|PROGRAM")
+@click.argument("target", metavar="FILE|PROGRAM|PROMOTION")
 @click.option("--task", default="charlm", show_default=True, help="What to score a file on.")
 @click.option(
     "--data",
@@ -65,12 +65,15 @@ def command(
     """Score a genome outside any run, and print its trials.
 
     FILE is a genome; PROGRAM is an id, the beginning of a digest, or a seed program's name of a run, and scored on that
-    run's task. Nothing is written. Exit code 0 when every trial finished, with --check when every one came out as it is
-    stored; 1 when one did not.
+    run's task. PROMOTION is the folder of one: its runs are made as the frozen plan has them, and --check compares them
+    with its logs. Nothing is written. Exit code 0 when every trial finished, with --check when every one came out as
+    it is stored; 1 when one did not.
     """
     from evaluator.records import TrialRequest
 
-    if check or not _is_file(target):
+    if _is_promotion(target):
+        asked = _promotion(Path(target), text, rng_seeds)
+    elif check or not _is_file(target):
         asked = _program(target, folder, rung, rng_seeds)
     else:
         asked = _file(Path(target), task, text, rung)
@@ -82,7 +85,7 @@ def command(
     stored = asked.stored if check else {}
     seeds = tuple(stored) or tuple(dict.fromkeys(rng_seeds)) or (0,)
     promoted = check and rung == "full"  # what a run has there are promotions' trials, on the test split
-    on = asked.task.promotion_rung() if promoted else asked.task.rung(rung)
+    on = asked.on or (asked.task.promotion_rung() if promoted else asked.task.rung(rung))
     requests = [TrialRequest(asked.digest, asked.source, on, seed) for seed in seeds]
     found = []
     for trial in _trials(asked.task, requests, places):
@@ -98,13 +101,14 @@ def command(
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is to be scored, on what, and the trials of it that a run has, by rng_seed."""
+    """What is to be scored, on what, and the trials of it that are known, by rng_seed; `on` is a promotion's rung."""
 
     task: Task
     name: str
     digest: str
     source: str
     stored: Mapping[int, TrialRow]
+    on: Rung | None = None
 
 
 def _is_file(target: str) -> bool:
@@ -113,6 +117,29 @@ def _is_file(target: str) -> bool:
     if path.suffix == ".py" and not path.is_file():
         raise click.UsageError(f"the file {target} does not exist")
     return path.is_file()
+
+
+def _is_promotion(target: str) -> bool:
+    """Whether a target is the folder of a promotion."""
+    from evolve.promoting.reread import is_folder
+
+    return is_folder(Path(target))
+
+
+def _promotion(folder: Path, data: Path | None, rng_seeds: Sequence[int]) -> _Asked:
+    """What a promotion's folder tells."""
+    from evolve.promoting.reread import read_folder
+    from evolve.promoting.terms import rung_of
+    from evolve.promoting.trials import PromotionError
+
+    try:
+        terms, source, rows = read_folder(folder)
+    except PromotionError as error:
+        raise click.UsageError(str(error)) from error
+    task = load_task(terms.task, data.resolve() if data else None, ("full",))
+    on = rung_of(task.promotion_rung(), terms.plan.train_steps, terms.validate_every, terms.plan.most)
+    stored = {row.rng_seed: row for row in rows if not rng_seeds or row.rng_seed in rng_seeds}
+    return _Asked(task, folder.resolve().name, terms.digest, source, stored, on)
 
 
 def _file(path: Path, task: str, text: Path | None, rung: str) -> _Asked:
@@ -126,11 +153,17 @@ def _file(path: Path, task: str, text: Path | None, rung: str) -> _Asked:
 
 def _program(target: str, folder: Path | None, rung: str, rng_seeds: Sequence[int]) -> _Asked:
     from evolve.config import Config
+    from evolve.promoting.terms import plans
 
     with reading(folder) as (_, store):
         program = store.program(store.resolve(target))
         config = Config.from_dict(store.run)
-        kept = [row for row in store.trials(program.id) if row.rung == rung and row.outcome != "lost"]
+        by_plan = {terms.fingerprint for terms in plans(store)}  # those are made again from the promotion's folder
+        kept = [
+            row
+            for row in store.trials(program.id)
+            if row.rung == rung and row.outcome != "lost" and row.fingerprint not in by_plan
+        ]
     task = load_task(config.task, Path(config.text) if config.text else None, (rung,))
     stored = {row.rng_seed: row for row in kept if not rng_seeds or row.rng_seed in rng_seeds}
     return _Asked(task, f"#{program.id}", program.digest, program.source, stored)

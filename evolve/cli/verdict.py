@@ -10,10 +10,16 @@ import click
 from evolve.cli.common import json_option, print_json
 
 if TYPE_CHECKING:
+    from evolve.sequential.decide import Decision
     from evolve.verdict.judge import Verdict
     from evolve.verdict.problems import Problem
     from evolve.verdict.rival import Comparison
     from evolve.verdict.rule import Rule
+    from evolve.verdict.runs import Group, Name
+
+DEFAULT = click.core.ParameterSource.DEFAULT
+RULE = ("target", "margin", "sigma")
+"""Options that say which rule is applied."""
 
 
 @click.command("verdict")
@@ -57,11 +63,13 @@ def command(
     The rule must hold at the judged step and at every later step that all runs validated. Judged is the claimed step
     (`record_steps` of a row); without a claim the earliest that passes, else the last.
 
+    Where `plan.json` of a promotion lies beside the logs, its plan, frozen before the first run, has to accept them
+    too, and its target and margin hold unless others are given.
+
     --json prints a list with an object for each group: record, n, steps, mean, sd, verdict ("pass" or "not shown") and
     more. What could not be read is told on stderr, and the exit code is then 1 (2 if nothing could be); all the rest is
     still reported.
     """
-    from evolve.verdict.judge import judge
     from evolve.verdict.read import read_all
     from evolve.verdict.rule import Rule
     from evolve.verdict.runs import group_runs
@@ -75,8 +83,10 @@ def command(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     reading = read_all(logs)
-    verdicts = [judge(group, rule) for group in group_runs(reading.runs)]
     problems = list(reading.problems)
+    decisions: dict[Name, Decision] = {}
+    asked = any(click.get_current_context().get_parameter_source(name) is not DEFAULT for name in RULE)
+    verdicts = [_judged(group, rule, asked, decisions, problems) for group in group_runs(reading.runs)]
     against = _rival(rival, verdicts, rule, problems) if rival is not None else None
     compared = _compare(verdicts, against, rule, step_worth) if against is not None else [None] * len(verdicts)
     for problem in problems:
@@ -84,7 +94,7 @@ def command(
     if reading.passed_over:
         click.echo(f"passed over, since no validation is in them: {', '.join(reading.passed_over)}", err=True)
     if as_json:
-        print_json([_plain(verdict, pair) for verdict, pair in zip(verdicts, compared, strict=True)])
+        print_json([_plain(v, pair, decisions.get(v.record)) for v, pair in zip(verdicts, compared, strict=True)])
     elif verdicts:
         pairs = [(v.record, pair) for v, pair in zip(verdicts, compared, strict=True) if pair is not None]
         said = notes(verdicts)
@@ -93,6 +103,20 @@ def command(
         )
     if problems:
         raise SystemExit(1 if verdicts else 2)
+
+
+def _judged(group: Group, rule: Rule, asked: bool, decisions: dict[Name, Decision], problems: list[Problem]) -> Verdict:
+    """A group's verdict; where a frozen plan lies beside its logs, that decides too, with its own rule unless asked."""
+    from evolve.verdict.judge import judge
+    from evolve.verdict.planned import find_plan, judge_planned
+
+    plan, problem = find_plan(group)
+    if problem is not None:
+        problems.append(problem)
+    if plan is None:
+        return judge(group, rule)
+    verdict, decisions[group.record] = judge_planned(group, plan, rule if asked else plan.rule)
+    return verdict
 
 
 def _rival(name: str, verdicts: list[Verdict], rule: Rule, problems: list[Problem]) -> Verdict:
@@ -122,7 +146,7 @@ def _compare(verdicts: list[Verdict], rival: Verdict, rule: Rule, step_worth: fl
     return [None if verdict is rival else compare(verdict, rival, rule, step_worth) for verdict in verdicts]
 
 
-def _plain(verdict: Verdict, compared: Comparison | None) -> dict[str, Any]:
+def _plain(verdict: Verdict, compared: Comparison | None, decision: Decision | None) -> dict[str, Any]:
     """A verdict for scripts; numbers that are not finite become null."""
     from dataclasses import asdict
 
@@ -148,11 +172,24 @@ def _plain(verdict: Verdict, compared: Comparison | None) -> dict[str, Any]:
         "logs": len(group.runs) + len(group.repeated),
         "claimed": asdict(group.claim),
         "rival": asdict(compared) if compared else None,
+        "plan": _decided(decision) if decision else None,
         "notes": list(verdict.notes),
         "runs": [
             {"where": run.where, "last": run.last, "loss": _finite(run.curve.get(verdict.steps or 0))}
             for run in group.runs
         ],
+    }
+
+
+def _decided(decision: Decision) -> dict[str, Any]:
+    """What the plan beside the logs says."""
+    return {
+        "outcome": decision.outcome.value,
+        "n": decision.n,
+        "earliest": decision.earliest,
+        "statistic": _finite(decision.value),
+        "critical": _finite(decision.critical),
+        "reason": decision.reason,
     }
 
 

@@ -7,7 +7,8 @@ from simulated import SimulatedRunner
 from evaluator.records import Limits, Rung
 from evolve.budget import Budget
 from evolve.overview import overview, standings
-from evolve.promotion import PromotionError, carry_out, lines, plan, promotions, results
+from evolve.promoting.trials import PromotionError
+from evolve.promotion import carry_out, lines, plan, promotions, results
 from population.store import Store
 
 FULL = Rung("full", 1000, 200, 3000, 6, "test", Limits(1.0, 1.0))

@@ -1,0 +1,232 @@
+"""A genome spliced into the user's copy of the benchmark's script.
+
+The sections `Optimizer` and `Init & Optim Hyperparams` are replaced. Hooks for which the benchmark's loop has no place
+are called from added lines in it, and nothing else changes. The script is read, never executed.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evolve.exporting.marks import BANNER, HYPERPARAMETERS, OPTIMIZER, ExportError, halves, indented, marked
+from evolve.exporting.names import check_names, mentions
+from evolve.exporting.script import Numbers, optimizer_section, wants_info, with_future
+
+_BANNER = re.compile(
+    r"^(?P<indent>[ \t]*)#{10,}[ \t]*\n[ \t]*#[ \t]*(?P<title>\S.*?)[ \t]*#[ \t]*\n[ \t]*#{10,}[ \t]*\n", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class _Section:
+    """One section: its banner and what follows up to the next."""
+
+    title: str
+    indent: str
+    start: int
+    end: int
+
+
+def spliced(source: str, base: str, numbers: Numbers) -> str:
+    """The base with the genome in it.
+
+    Args:
+        source: The genome.
+        base: A copy of the benchmark's script.
+        numbers: Steps and rng_seed; the sizes stay the base's own.
+
+    Raises:
+        ExportError: The base has not the benchmark's form, or a name is in the way.
+        GenomeError: It is no genome.
+    """
+    base = base.replace("\r\n", "\n").removeprefix("\ufeff")
+    try:
+        compile(base, "<base>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise ExportError(f"--base: expected a copy of the benchmark's script; this is not Python: {error}") from error
+    base = _with_hooks(source, base)
+    parts, sections = halves(source), list(_sections(base))
+    optimizer, hyperparameters = (_section(sections, title) for title in (OPTIMIZER, HYPERPARAMETERS))
+    model = _model(base)
+    new = {
+        optimizer: f"{optimizer_section(parts, optimizer.indent)}\n{optimizer.indent}{_rng_seeds(numbers)}\n\n\n",
+        hyperparameters: _hyperparameters(source, parts.hyperparameters, hyperparameters.indent, model, numbers),
+    }
+    bare = {optimizer: "recipe = trial_rng_seeds = None\n", hyperparameters: _glue(source, model, numbers, "")}
+    bare[hyperparameters] = indented(bare[hyperparameters], hyperparameters.indent) + "\n"
+    check_names(source, _replaced(base, bare))
+    script = with_future(_replaced(base, new), parts.future)
+    try:
+        compile(script, "<spliced>", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        where = f"line {error.lineno}: {error.msg}"
+        raise ExportError(f"--base: the script with the genome in it is not Python, {where}") from error
+    return script
+
+
+def _sections(base: str) -> Iterator[_Section]:
+    banners = list(_BANNER.finditer(base))
+    for place, found in enumerate(banners):
+        end = banners[place + 1].start() if place + 1 < len(banners) else len(base)
+        yield _Section(found["title"], found["indent"], found.start(), end)
+
+
+def _section(sections: list[_Section], title: str) -> _Section:
+    found = [section for section in sections if section.title == title]
+    if len(found) != 1:
+        there = ", ".join(repr(section.title) for section in sections) or "none"
+        raise ExportError(
+            f"--base: expected one section {title!r} under a comment box of three lines, as in the benchmark's script; "
+            f"the file has {there}. Without --base a complete script is written"
+        )
+    return found[0]
+
+
+def _replaced(base: str, new: dict[_Section, str]) -> str:
+    for section in sorted(new, key=lambda section: section.start, reverse=True):
+        base = base[: section.start] + new[section] + base[section.end :]
+    return base
+
+
+def _rng_seeds(numbers: Numbers) -> str:
+    return f"trial_rng_seeds = iter(range({numbers.first_rng_seed}, 1_000_000))  # one a trial"
+
+
+def _hyperparameters(source: str, own: str, indent: str, model: str, numbers: Numbers) -> str:
+    glue = indented(_glue(source, model, numbers, ""), indent)
+    return f"{BANNER.format(indent, HYPERPARAMETERS)}\n{marked(own, 2, indent=indent)}\n{glue}\n\n\n"
+
+
+def _glue(source: str, model: str, numbers: Numbers, indent: str) -> str:
+    """What ties a recipe to the benchmark's loop."""
+    sums = "train_steps, info=trial_info" if wants_info(source) else "train_steps"
+    info = [
+        "from collections import namedtuple",
+        'trial_info = namedtuple("Info", "tokens_per_step stop_step")(batch_size, train_steps)',
+    ]
+    lines = [
+        f"train_steps = {numbers.train_steps}",
+        "torch.manual_seed(next(trial_rng_seeds))",
+        "with torch.no_grad():  # each trial goes on from torch's own initialization under its rng_seed",
+        f"    for trained, fresh in zip(model.parameters(), {model}.parameters(), strict=True):",
+        "        trained.copy_(fresh)",
+        *(info if wants_info(source) else []),
+        f"trial_recipe = recipe(model, {sums})",
+        'optimizers, set_hparams = trial_recipe["optimizers"], trial_recipe["set_hparams"]',
+        "assert sorted(id(p) for o in optimizers for g in o.param_groups for p in g['params']) \\",
+        "    == sorted(map(id, model.parameters()))",
+    ]
+    return "\n".join(indent + line for line in lines)
+
+
+def _model(base: str) -> str:
+    """The expression that makes the base's model, as it stands before it is moved anywhere."""
+    tree = ast.parse(base)
+    classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "model" for t in node.targets):
+            for call in ast.walk(node.value):
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in classes:
+                    return ast.unparse(call)
+    raise ExportError("--base: expected a statement such as `model = GPT(...).cuda()`; there is none")
+
+
+# The loop
+
+
+def _with_hooks(source: str, base: str) -> str:
+    """The base, with lines added to its loop for the hooks that the genome has."""
+    wanted = [name for name in ("before_forward", "after_backward", "after_step") if mentions(source, name)]
+    wants_eval = mentions(source, "eval_weights")
+    if not wanted and not wants_eval:
+        return base
+    loop = _loop(base)
+    step = loop.target.id if isinstance(loop.target, ast.Name) else "step"
+    places = {
+        "before_forward": (_statement(loop, _calls_method("backward"), "the backward pass"), False),
+        "after_backward": (_statement(loop, _calls_name("set_hparams"), "the call of set_hparams"), False),
+        "after_step": (_statement(loop, _calls_method("step"), "the optimizers' steps"), True),
+    }
+    lines = base.split("\n")
+    added: dict[int, list[str]] = {}
+    for name in wanted:
+        node, after = places[name]
+        at = (node.end_lineno or node.lineno) if after else node.lineno - 1
+        space = " " * node.col_offset
+        text = [f'{space}if "{name}" in trial_recipe:', f'{space}    trial_recipe["{name}"]({step})']
+        added.setdefault(at, []).extend(text)
+    if wants_eval:
+        _around_validation(loop, step, lines, added)
+    for at in sorted(added, reverse=True):
+        lines[at:at] = added[at]
+    return "\n".join(lines)
+
+
+def _around_validation(loop: ast.For, step: str, lines: list[str], added: dict[int, list[str]]) -> None:
+    """Put the pass over the held-out tokens under `eval_weights`, and the weights back as they were."""
+    block = next((n for n in ast.walk(loop) if isinstance(n, ast.With) and _calls_name("model")(n)), None)
+    if block is None:
+        raise ExportError("--base: expected `with torch.no_grad():` around the validation in the training loop")
+    first, last, space = block.lineno - 1, block.end_lineno or block.lineno, " " * block.col_offset
+    body = indented("\n".join(lines[first:last]), "    ")
+    lines[first:last] = body.split("\n")
+    added.setdefault(first, []).extend(
+        [
+            f"{space}from contextlib import nullcontext",
+            f'{space}eval_weights = trial_recipe.get("eval_weights", lambda step: nullcontext())',
+            f"{space}kept_weights = [p.detach().clone() for p in model.parameters()]",
+            f"{space}with eval_weights({step}):",
+        ]
+    )
+    added.setdefault(last, []).extend(
+        [
+            f"{space}with torch.no_grad():",
+            f"{space}    for p, before in zip(model.parameters(), kept_weights, strict=True):",
+            f"{space}        p.copy_(before)",
+        ]
+    )
+
+
+def _loop(base: str) -> ast.For:
+    """The training loop: the innermost that holds both a backward pass and the optimizers' steps."""
+    loops = [
+        node
+        for node in ast.walk(ast.parse(base))
+        if isinstance(node, ast.For) and _calls_method("backward")(node) and _calls_method("step")(node)
+    ]
+    if not loops:
+        raise ExportError("--base: expected a training loop with `.backward()` and `.step()`; there is none")
+    return loops[-1]  # breadth first: the innermost comes last
+
+
+def _statement(loop: ast.For, has: _Test, what: str) -> ast.stmt:
+    for node in loop.body:
+        if has(node):
+            return node
+    raise ExportError(f"--base: expected {what} in a statement of its own in the training loop; there is none")
+
+
+class _Test:
+    """Whether a node calls something."""
+
+    def __init__(self, kind: type[ast.expr], name: str) -> None:
+        self._kind, self._name = kind, name
+
+    def __call__(self, node: ast.AST) -> bool:
+        for call in ast.walk(node):
+            if isinstance(call, ast.Call) and isinstance(call.func, self._kind):
+                name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+                if name == self._name:
+                    return True
+        return False
+
+
+def _calls_name(name: str) -> _Test:
+    return _Test(ast.Name, name)
+
+
+def _calls_method(name: str) -> _Test:
+    return _Test(ast.Attribute, name)
