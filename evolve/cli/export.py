@@ -98,6 +98,7 @@ def _numbers(found: Submission) -> Numbers:
     """What is hardcoded: as the promotion had it, else as the task's full rung has it."""
     from dataclasses import asdict
 
+    from evaluator.check import iso_steps
     from evaluator.tasks.nanogpt import FULL, TINY, NanoGPT
     from evaluator.tasks.shards import FINEWEB_VOCABULARY
     from evolve.exporting.script import Numbers
@@ -109,4 +110,5 @@ def _numbers(found: Submission) -> Numbers:
     tiny = found.task == "nanogpt-tiny"
     rung = NanoGPT(tiny=True).promotion_rung() if tiny else NanoGPT(Path()).promotion_rung()
     problem = {**asdict(TINY if tiny else FULL), "vocabulary": 256 if tiny else FINEWEB_VOCABULARY}
-    return Numbers(rung.train_steps, rung.validate_every, rung.first_rng_seed, problem)
+    steps = iso_steps(found.program.source) or rung.train_steps
+    return Numbers(steps, rung.validate_every, rung.first_rng_seed, problem)

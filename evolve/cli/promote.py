@@ -9,7 +9,7 @@ import click
 
 from evolve.cli.common import clear_errors, json_option, load_task, print_json, run_option
 from evolve.cli.promote_options import Wanted, plan_options
-from evolve.cli.slots_options import Asked, slots_options
+from evolve.cli.slots_options import Asked, ranks_option, slots_options
 
 if TYPE_CHECKING:
     from evaluator.tasks.base import Task
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 )
 @plan_options
 @slots_options
+@ranks_option
 @run_option
 @json_option
 @clear_errors
@@ -39,6 +40,7 @@ def command(
     data: Path | None,
     wanted: Wanted,
     slots: Asked,
+    ranks: int,
     folder: Path | None,
     as_json: bool,
 ) -> None:
@@ -90,9 +92,9 @@ def command(
             )
         try:
             if target is None:
-                _against_seed(store, run, task, id, program, slots.of(task), as_json)
+                _against_seed(store, run, task, id, program, slots.of(task, ranks), as_json)
             else:
-                by_rule(store, run, task, id, target, wanted, slots.of(task), as_json)
+                by_rule(store, run, task, id, target, wanted, slots.of(task, ranks), as_json)
         except PromotionError as error:
             raise click.UsageError(str(error)) from error
         except EvaluatorError as error:
@@ -120,7 +122,7 @@ def _against_seed(store: Store, run: Run, task: Task, id: int, program: str, pla
         text = value(row.value) if row.value is not None else f"{row.outcome}: {row.reason}"
         click.echo(f"#{row.program} rng_seed {row.rng_seed}: {text}", err=as_json)
 
-    with Evaluator(task, places.jobs, places.sandboxes, places.devices) as evaluator:
+    with Evaluator(task, places.jobs, places.sandboxes, places.devices, places.ranks) as evaluator:
         promotion = plan(store, id, rung, evaluator.fingerprint(rung))
         click.echo(
             f"#{promotion.program} against #{promotion.against}: {len(promotion.rng_seeds)} rng_seeds each, "

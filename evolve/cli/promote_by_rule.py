@@ -46,6 +46,7 @@ def by_rule(
         evolve.promoting.trials.PromotionError: It cannot be promoted, or not like this.
         evaluator.pool.EvaluatorError: Our own processes keep dying.
     """
+    from evaluator.check import iso_steps
     from evaluator.pool import Evaluator
     from evolve.promoting.carry import until_decided
     from evolve.promoting.outcome import promoted
@@ -59,10 +60,10 @@ def by_rule(
 
     terms = known_terms(store, program, task.name, wanted.retune)
     rival = _rival(store, task, target, wanted, run) if wanted.rival is not None else None
-    plan = terms.plan if terms else _plan(task, target, wanted)
+    plan = terms.plan if terms else _plan(task, target, wanted, iso_steps(store.program(program).source))
     every = terms.validate_every if terms else _validate_every(task, wanted)
     rung = rung_of(task.promotion_rung(), plan.train_steps, every, plan.most)
-    with Evaluator(task, places.jobs, places.sandboxes, places.devices) as evaluator:
+    with Evaluator(task, places.jobs, places.sandboxes, places.devices, places.ranks) as evaluator:
         fingerprint = evaluator.fingerprint(rung)
         if terms is None:
             made = _terms(store, task, program, plan, every, rung, fingerprint, places)
@@ -112,8 +113,8 @@ class _Kept:
         self._say(f"#{row.program} rng_seed {row.rng_seed}: {text}")
 
 
-def _plan(task: Task, target: float, wanted: Wanted) -> Plan:
-    """The plan that the user asked for.
+def _plan(task: Task, target: float, wanted: Wanted, iso: int | None) -> Plan:
+    """The plan that the user asked for; runs of as many steps as the genome is written for, if it is for one number.
 
     Raises:
         click.UsageError: It does not fit together.
@@ -122,7 +123,7 @@ def _plan(task: Task, target: float, wanted: Wanted) -> Plan:
     from evolve.sequential.plan import LOOKS, make_plan
     from evolve.verdict.rule import CURRENT, Rule
 
-    steps = wanted.train_steps or task.promotion_rung().train_steps
+    steps = wanted.train_steps or iso or task.promotion_rung().train_steps
     try:
         rule = Rule(
             target,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from evaluator.allowed import MODULES
 from evaluator.check import Rejected, check
+from evolve.exporting.found import found_in
 from evolve.importing.anatomy import Anatomy, Length, dissect, is_alias, length
 from evolve.importing.architecture import check_architecture
 from evolve.importing.cleaning import clean, in_place, named_model, seeded
@@ -76,6 +77,9 @@ def imported(script: Script, asked: Asked) -> Imported:
     Raises:
         NotImportableError: It cannot be mapped; the message says why, with lines.
     """
+    own = found_in(script.text)
+    if own is not None:  # written by `evolve export`
+        return Imported(own.source, own.train_steps, own.train_steps, False, own.rng_seed, {}, {}, ())
     tree = script.tree()
     printer = Printer(script.text, tree)
     check_architecture(tree)
