@@ -20,7 +20,7 @@ from evolve.operators.ablation.needs import Needs
 from evolve.operators.ablation.neutral import neutral
 from evolve.operators.ablation.statements import statements
 from evolve.operators.ablation.terms import terms
-from evolve.operators.ablation.values import Values
+from evolve.operators.pruning.values import Values
 from evolve.operators.ablation.wrappers import wrappers
 from evolve.operators.base import Child, NoVariationError, Tried
 from evolve.operators.prune import pruned
