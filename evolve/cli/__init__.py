@@ -18,6 +18,7 @@ COMMANDS = {
     "diff": "Show what differs between two programs.",
     "lineage": "Show who descends from whom.",
     "promote": "Take a program to the full rung and give a verdict.",
+    "prune": "Remove what a program does not need; tell what each part is worth.",
     "eval": "Score one genome outside any run.",
     "seeds": "List the seed programs.",
     "data": "Make or fetch token shards for the task nanogpt.",

@@ -1,6 +1,6 @@
-"""Fold what constants decide: `if`, conditional expressions, `while False`, parts of conditions, loops of no or one turn.
+"""Fold what constants decide: `if`, conditional expressions, `while False`, parts of conditions.
 
-And arithmetic on literals, where the result is no longer to write.
+Loops of no turn or one, too, and arithmetic on literals, where the result is no longer to write.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ def _fold_loop(reading: Reading, constants: Constants, node: ast.For) -> list[Ed
     counts = isinstance(node.iter, ast.Call) and reading.path(node.iter.func) == "builtins.range"
     if not counts or node.orelse or not isinstance(node.iter, ast.Call) or node.iter.keywords:
         return []
-    bounds = [constants.value(argument) for argument in node.iter.args]
-    if not bounds or not all(isinstance(bound, int) for bound in bounds) or 0 in bounds[2:]:
+    given = [constants.value(argument) for argument in node.iter.args]
+    bounds = [bound for bound in given if isinstance(bound, int)]
+    if not bounds or len(bounds) < len(given) or 0 in bounds[2:]:
         return []
-    turns = len(range(*bounds[:3]))  # type: ignore[arg-type]
+    turns = len(range(*bounds[:3]))
     if turns == 0:
         return without_statements(reading, [node]) if may_go([node]) else []
     names = [part for part in ast.walk(node.target) if isinstance(part, ast.Name)]

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 from evolve.operators.pruning.constants import UNKNOWN, Constants, computed
 from evolve.operators.pruning.cuts import without_statements
-from evolve.operators.pruning.values import Value, Values
 from evolve.operators.pruning.purity import Purity, base_object, is_fresh
 from evolve.operators.pruning.reading import Reading
 from evolve.operators.pruning.text import Edit
+from evolve.operators.pruning.values import Value, Values
 from evolve.operators.pruning.vocabulary import PURE_METHODS, VIEWS
 
 _WEIGHTED = {"add_": "alpha", "sub_": "alpha", "addcmul_": "value", "addcdiv_": "value", "addmm_": "alpha"}
@@ -58,7 +58,9 @@ class Neutral:
             return value
         match node:
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
-                if self._is_zero(left) and self._is_numeric(right) or self._is_zero(right) and self._is_numeric(left):
+                if (self._is_zero(left) and self._is_numeric(right)) or (
+                    self._is_zero(right) and self._is_numeric(left)
+                ):
                     return 0.0
                 return computed(node.op, self.number(left), self.number(right))
             case ast.BinOp(left=left, op=ast.Div(), right=right) if self._is_zero(left) and self._is_numeric(right):
@@ -189,11 +191,9 @@ class Neutral:
         assert isinstance(node.func, ast.Attribute)
         receiver = node.func.value
         statement = self._reading.parent[node]
-        if not isinstance(statement, ast.Expr):
+        if not isinstance(statement, ast.Expr) or not self._purity.is_pure(receiver):
             yield [self._reading.replaced(node, receiver)]
-        elif isinstance(receiver, ast.Call) and not self._purity.is_pure(receiver):
-            yield [self._reading.replaced(node, receiver)]
-        elif self._purity.is_pure(receiver):
+        else:
             yield without_statements(self._reading, [statement])
 
 

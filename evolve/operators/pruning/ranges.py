@@ -92,7 +92,8 @@ class Ranges:
         parts = self._ratio(node.left), self._ratio(node.comparators[0])
         if parts[0] is None or parts[1] is None:
             return None
-        (left, under), (right, over) = parts
+        left, under = parts[0]
+        right, over = parts[1]
         if under is None and over is None:
             difference = left.plus(right.scaled(Fraction(-1)))
         elif over is None and right.is_constant() and under is not None:

@@ -213,7 +213,9 @@ def dead_hook(source: str, n: int) -> str:
         return source
     place = _RETURN.search(source)
     assert place is not None
-    hook = f"    debug_{n} = False\n\n    def after_step(step):\n        if debug_{n}:\n            model.zero_grad()\n\n"
+    hook = (
+        f"    debug_{n} = False\n\n    def after_step(step):\n        if debug_{n}:\n            model.zero_grad()\n\n"
+    )
     grown = source[: place.start()] + hook + source[place.start() :]
     return grown.replace("    return dict(optimizers=", "    return dict(after_step=after_step, optimizers=")
 
