@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from population.verdict import t_cdf, t_quantile
 
@@ -57,10 +58,11 @@ def scatter(differences: Iterable[Sequence[float]]) -> Scatter:
 
     Parts with fewer than two differences, or whose differences are all the same, say nothing of it.
     """
-    logs, spreads, differences = [], [], list(differences)
+    logs, spreads, differences, degrees = [], [], list(differences), 0
     for each in differences:
         variance = _variance(each) if len(each) > 1 else 0.0
         if variance > 0:
+            degrees += len(each) - 1
             half = 0.5 * (len(each) - 1)
             logs.append(math.log(variance) - _digamma(half) + math.log(half))
             spreads.append(_trigamma(half))
@@ -69,9 +71,8 @@ def scatter(differences: Iterable[Sequence[float]]) -> Scatter:
         return Scatter(math.fsum(pooled) / len(pooled), float(len(pooled))) if pooled else Scatter()
     centre = math.fsum(logs) / len(logs)
     excess = math.fsum((log - centre) ** 2 for log in logs) / (len(logs) - 1) - math.fsum(spreads) / len(spreads)
-    if excess <= 1e-3:  # as alike as variances can be
-        return Scatter(math.exp(centre), 1000.0)
-    half = _trigamma_inverse(excess)
+    # Nobody's word weighs more than all the differences it is made of.
+    half = min(_trigamma_inverse(excess), 0.5 * degrees) if excess > 0 else 0.5 * degrees
     return Scatter(math.exp(centre + _digamma(half) - math.log(half)), 2.0 * half)
 
 
@@ -93,7 +94,7 @@ def worth(differences: Sequence[float], known: Scatter, level: float) -> Worth:
         return Worth(n, 0.0, 0.0, 0.0, 0.0)
     degrees = known.weight + n - 1
     variance = (known.weight * known.variance + (n - 1) * _variance(differences)) / degrees
-    reach = t_quantile(1.0 - level, degrees) * math.sqrt(variance / n)
+    reach = _quantile(1.0 - level, degrees) * math.sqrt(variance / n)
     return Worth(n, mean, mean - reach, mean + reach, math.sqrt(variance))
 
 
@@ -113,7 +114,7 @@ def power(n: int, distance: float, sd: float, level: float) -> float:
     if sd <= 0:
         return 1.0 if distance > 0 else 0.0
     degrees = n - 1
-    critical, shift = t_quantile(1.0 - level, degrees), distance * math.sqrt(n) / sd
+    critical, shift = _quantile(1.0 - level, degrees), distance * math.sqrt(n) / sd
     # s / sd runs over the chi distribution divided by sqrt(degrees): midpoints of [0, top], weighed by its density.
     top = 1.0 + 8.0 / math.sqrt(2.0 * degrees)
     total, mass = 0.0, 0.0
@@ -147,6 +148,12 @@ def p_value(differences: Sequence[float], margin: float) -> float:
     if error == 0.0:
         return 0.0 if mean < margin else 1.0
     return t_cdf((mean - margin) / error, n - 1)
+
+
+@lru_cache(maxsize=1024)
+def _quantile(probability: float, degrees: float) -> float:
+    """The same few are asked for dozens of parts."""
+    return t_quantile(probability, degrees)
 
 
 def _variance(numbers: Sequence[float]) -> float:

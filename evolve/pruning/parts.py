@@ -59,7 +59,7 @@ def without(source: str, names: Sequence[str]) -> str:
         population.genome.GenomeError: The source is not a genome.
     """
     known = {ablation.name: ablation for ablation in ablations(source)}
-    chosen = sorted((known[name] for name in names), key=_extent, reverse=True)
+    chosen = sorted((known[name] for name in names), key=lambda each: (-_extent(each), each.name))
     together: list[Ablation] = []
     apart: list[Ablation] = []
     for ablation in chosen:
