@@ -18,7 +18,8 @@ from population.genome import digest
 from population.rows import ProgramRow
 from population.store import Store
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "operators")]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "operators"))
 import test_engine
 from barnacles import PROVEN
 from simulated import Killed, SimulatedRunner, genome
@@ -27,26 +28,14 @@ from evolve.pruning.carry import enter
 
 ADAMW = (Path(__file__).parents[3] / "seed_programs" / "adamw.py").read_text()
 GROWN = PROVEN["wrapper"](PROVEN["idle_factor"](ADAMW, 1), 0)
-USEFUL = (
-    "peak_lr * ",
-    "warmup, ",
-    ", decay)",
-    "if p.ndim >= 2",
-    "lerp_(p.grad,",
-    "/ m_weight",
-    "(v / v_weight)",
-    "sqrt_",
-)
-USEFUL += (
-    "initialize(model)",
-    "normal_",
-    "zero_()",
-    "HEAD_LR",
-    "VECTOR_LR",
-    "EMBED_LR",
-    "0.5",
-    "step + 1",
-    "INIT_SCALE",
+USEFUL = tuple(
+    """
+    peak_lr*;warmup,;,decay);ifp.ndim>=2;lerp_(p.grad,;/m_weight;(v/v_weight);sqrt_;initialize(model);normal_;zero_()
+    HEAD_LR;VECTOR_LR;EMBED_LR;0.5;step+1;INIT_SCALE
+    """.replace("\n", ";")
+    .replace(" ", "")
+    .strip(";")
+    .split(";")
 )
 
 
@@ -60,7 +49,7 @@ class Trained(SimulatedRunner):
 
     @staticmethod
     def cost(source: str) -> float:
-        return 2.0 + 0.1 * sum(word not in source for word in USEFUL)
+        return 2.0 + 0.1 * sum(word not in source.replace(" ", "") for word in USEFUL)
 
     def __enter__(self) -> Trained:
         return self
