@@ -20,7 +20,11 @@ LOOKS = (2, 4, 8, 16)
 LEVEL = 0.05
 """Probability of a wrong removal: of each part that is worth the margin, and of all together in the end."""
 POWER = 0.9
-"""Wanted probability that a pruned program that is worth as much as the original passes."""
+"""Wanted probability that a pruned program that costs no more than it seems to passes."""
+DEAREST = 0.75
+"""Share of the margin beyond which no cost is planned for: hundreds of rng_seeds would tell no more."""
+MARGINS = {"charlm": 0.01, "nanogpt-tiny": 0.01, "nanogpt": 0.002}
+"""Margin by task where none is asked for, nats: about the scatter of one paired difference on the proxy rung."""
 FEWEST, MOST = 4, 64
 """Rng_seeds of a confirmation."""
 FIRST_RNG_SEED = 8000
@@ -66,7 +70,8 @@ class Confirmation:
         digest: The genome without them.
         rng_seeds: Both programs are tried on them.
         sd: Standard deviation of a paired difference that the number was chosen for, nats.
-        power: Probability of passing at that sd if the two are worth the same.
+        cost: True cost of the removal that it was chosen for, nats: what choosing measured, and two standard errors.
+        power: Probability of passing at that sd and cost.
         level: Of the one-sided test.
     """
 
@@ -76,6 +81,7 @@ class Confirmation:
     digest: str
     rng_seeds: tuple[int, ...]
     sd: float
+    cost: float
     power: float
     level: float
 

@@ -20,7 +20,7 @@ from statistics import fmean
 from typing import TypeAlias
 
 from evolve.pruning.parts import Part
-from evolve.pruning.plan import FEWEST, LEVEL, LOOKS, MOST, POWER, Confirmation, Plan
+from evolve.pruning.plan import DEAREST, FEWEST, LEVEL, LOOKS, MOST, POWER, Confirmation, Plan
 from evolve.pruning.purse import JOINING, SCREENING, Purse
 from population.genome import digest
 from population.noninferiority import Scatter, Worth, needed, p_value, power, scatter, worth
@@ -312,17 +312,21 @@ class Procedure:
         attempt = len(self._confirmations) + 1
         level = LEVEL / 2**attempt
         known = self._scatter()
-        sd = worth(self._differences(key), known, level).sd
+        seen = worth(self._differences(key), known, level)
+        sd, cost = seen.sd, 0.0
         if sd is None:  # a half of a group, never tried as such
             sd = known.variance**0.5
+        else:
+            cost = min(max(0.0, seen.mean + 2.0 * sd / seen.n**0.5), DEAREST * self._plan.margin)
         most = int(min(MOST, self._purse.room() // 2))
         if most < FEWEST:
             return None
-        n = needed(self._plan.margin, sd, level, POWER, FEWEST, most)
+        distance = self._plan.margin - cost
+        n = needed(distance, sd, level, POWER, FEWEST, most)
         first = self._plan.fresh + (attempt - 1) * MOST
         rng_seeds = tuple(range(first, first + n))
-        reached = power(n, self._plan.margin, sd, level)
-        new = Confirmation(self._plan.number, attempt, tuple(group), key, rng_seeds, sd, reached, level)
+        reached = power(n, distance, sd, level)
+        new = Confirmation(self._plan.number, attempt, tuple(group), key, rng_seeds, sd, cost, reached, level)
         self._on_confirmation(new)
         self._confirmations.append(new)
         return new
