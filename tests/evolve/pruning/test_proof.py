@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
@@ -11,7 +12,9 @@ from evaluator.pool import Evaluator
 from evaluator.records import Outcome, Rung, Trial
 from evaluator.tasks import get_task
 from evaluator.tasks.charlm import CharLM
-from evolve.operators.prune import steps
+from evolve.operators.prune import EVERYTHING, Key, Step, steps
+from evolve.operators.pruning.reading import Reading
+from evolve.operators.pruning.text import Edit
 from evolve.pruning.proof import Check, ProofError, check_rungs, check_task, prove
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "operators"))
@@ -153,3 +156,22 @@ def test_a_grown_program_comes_back_with_equal_losses_and_weights(task):
         assert found.left_out == ()
         assert found.source == (SEEDS / "adamw.py").read_text()
         assert not check(grown, grown.replace("BETA1 = 0.71", "BETA1 = 0.72"))
+
+
+def test_an_unsound_pass_is_caught_by_training_and_the_rest_goes(monkeypatch):
+    def unsound(reading: Reading) -> Iterator[list[Edit]]:
+        """Takes a weight decay for nothing."""
+        at = reading.text.source.find("p.mul_(1 - lr")
+        if at >= 0:
+            yield [Edit(at, reading.text.source.index("\n", at), "pass")]
+
+    def more(source: str, left_out: Collection[Key]) -> tuple[Step, ...]:
+        return steps(source, left_out, (unsound, *EVERYTHING))
+
+    monkeypatch.setattr("evolve.pruning.proof.steps", more)
+    task = CharLM(width=16, context=16, batch=4, held_out_sequences=8)
+    grown = PROVEN["unread_state"](PROVEN["idle_factor"]((SEEDS / "adamw.py").read_text(), 0), 1)
+    with Evaluator(task, 1) as evaluator:
+        found = prove(grown, Check(evaluator, check_rungs(task)[:1]))
+    assert [step.kind for step in found.left_out] == ["unsound"]
+    assert found.source == (SEEDS / "adamw.py").read_text()
