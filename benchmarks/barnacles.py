@@ -33,9 +33,9 @@ from evolve.genomes import shipped
 from evolve.pruning.carry import enter_proof, tested
 from evolve.pruning.parts import parts
 from evolve.pruning.plan import LEVEL, plan_for
-from evolve.pruning.procedure import REMOVED
 from evolve.pruning.proof import Check, check_rungs, prove
 from evolve.pruning.purse import Purse
+from evolve.pruning.records import REMOVED
 from population.genome import digest
 from population.noninferiority import Scatter, Worth, worth
 from population.rows import ProgramRow
@@ -124,8 +124,8 @@ def proven(jobs: int) -> Iterator[str]:
     yield f"{total} barnacles of {len(asked)} kinds, each alone on one of {programs} seed programs: {gone.total()}"
     yield "gone, the rest of the genome as it was (equal digest to the seed program, itself pruned). Trained before and"
     yield f"after, {rungs[0].train_steps} steps: {equal.total()} of {total} equal in every loss and in the digest of"
-    yield f"all weights. {AT_ONCE} at once: {crowds} of {programs} genomes come back, {whole} with equal losses and weights"
-    yield f"over {rungs[1].train_steps} steps as well. Removals that the check had to leave out: {other.total()}.\n"
+    yield f"all weights. {AT_ONCE} at once: {crowds} of {programs} genomes come back, {whole} with equal losses and"
+    yield f"weights over {rungs[1].train_steps} steps as well. Removals that the check had to leave out: {other.total()}.\n"
     yield "| kind | planted | gone | bitwise equal |"
     yield "| --- | ---: | ---: | ---: |"
     for kind in asked:

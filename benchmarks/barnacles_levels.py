@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from evolve.pruning.plan import LEVEL
-from evolve.pruning.procedure import FAILS, REMOVED
+from evolve.pruning.records import FAILS, REMOVED
 from tests.evolve.pruning.simulated_parts import PLAN, Landscape, finished
 
 MARGIN = PLAN.margin

@@ -77,8 +77,8 @@ def command(
     from evolve.config import Config
     from evolve.pruning.carry import PruningError
     from evolve.pruning.plan import MARGINS
-    from evolve.pruning.procedure import BaseFailsError
     from evolve.pruning.proof import ProofError
+    from evolve.pruning.records import BaseFailsError
     from evolve.run import find_run
     from evolve.views.console import show
     from evolve.views.pruning import confirmations_grid, outcome_line, parts_grid, proof_grid

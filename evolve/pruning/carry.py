@@ -13,9 +13,10 @@ from evaluator.records import Outcome, Rung, TrialRequest
 from evolve.hands import Runner
 from evolve.pruning.parts import parts, without
 from evolve.pruning.plan import PROOF, REPORT, Plan, confirmations, last_report, note, note_confirmation
-from evolve.pruning.procedure import Batch, Procedure, Result, Slot
+from evolve.pruning.procedure import Procedure
 from evolve.pruning.proof import Proof
 from evolve.pruning.purse import Purse
+from evolve.pruning.records import Batch, Result, Slot
 from evolve.pruning.report import report_data
 from population.form import form
 from population.genome import digest

@@ -15,93 +15,33 @@ pruning repeats it on the stored ones. Pure but for that; it must not know how t
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
-from typing import TypeAlias
 
 from evolve.pruning.parts import Part
 from evolve.pruning.plan import DEAREST, FEWEST, LEVEL, LOOKS, MOST, POWER, Confirmation, Plan
 from evolve.pruning.purse import JOINING, SCREENING, Purse
+from evolve.pruning.records import (
+    FAILS,
+    NEEDED,
+    NOT_TOGETHER,
+    REMOVED,
+    UNCONFIRMED,
+    UNDECIDED,
+    UNSHOWN,
+    UNTRIED,
+    BaseFailsError,
+    Batch,
+    Passed,
+    Result,
+    Slot,
+    Tested,
+)
 from population.genome import digest
 from population.noninferiority import Scatter, Worth, needed, p_value, power, scatter, worth
 
-REMOVED, NEEDED, FAILS, UNSHOWN = "removed", "worth it", "needed", "not shown"
-NOT_TOGETHER, UNDECIDED, UNTRIED = "not with the others", "not decided", "not tried"
-UNCONFIRMED = "not confirmed"
-"""What becomes of a part; `FATES` says it in words."""
-FATES = {
-    REMOVED: "taken out",
-    NEEDED: "kept: worth more than the margin",
-    FAILS: "kept: without it training fails",
-    UNSHOWN: "kept: not shown to be worth less than the margin",
-    NOT_TOGETHER: "kept: worth little alone, more once the others are gone",
-    UNDECIDED: "kept: the budget ended before it was decided",
-    UNTRIED: "kept: the budget ended before it was tried",
-    UNCONFIRMED: "kept: the removal did not pass on fresh rng_seeds",
-}
 _ATTEMPTS = 3
-
-Slot: TypeAlias = tuple[str, int]
-"""A trial: (digest of the genome, rng_seed)."""
-Batch: TypeAlias = dict[Slot, str]
-"""Trials to be run, with the genomes' texts."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of one trial.
-
-    Attributes:
-        value: Held-out loss, None unless it finished.
-        outcome: How it ended.
-        seconds: Wall-clock time.
-    """
-
-    value: float | None
-    outcome: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Tested:
-    """One part and what is known of it.
-
-    Attributes:
-        part: The part.
-        fate: One of `FATES`.
-        worth: Measured worth; None before the first trial, or where training fails without it.
-        reason: How training failed.
-    """
-
-    part: Part
-    fate: str = UNTRIED
-    worth: Worth | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Passed:
-    """A confirmation and what came of it.
-
-    Attributes:
-        terms: What was fixed before.
-        mean: Mean paired difference on the fresh rng_seeds (positive: the pruned program is worse), nats.
-        low: Lower end of its 95 % t interval.
-        high: Upper end.
-        p: One-sided p-value of "worse by the margin or more"; 1.0 when a trial failed.
-        passed: Whether p is below the level.
-    """
-
-    terms: Confirmation
-    mean: float | None
-    low: float | None
-    high: float | None
-    p: float
-    passed: bool
-
-
-class BaseFailsError(Exception):
-    """The program that is to be pruned does not finish a trial itself."""
+"""Confirmations before nothing is removed."""
 
 
 class Procedure:

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from evolve.pruning.plan import LEVEL, LOOKS, POWER, Plan
-from evolve.pruning.procedure import FATES, REMOVED, Passed, Procedure, Tested
+from evolve.pruning.procedure import Procedure
+from evolve.pruning.records import FATES, REMOVED, Passed, Tested
 
 
 def report_data(plan: Plan, procedure: Procedure, result: int) -> dict[str, Any]:

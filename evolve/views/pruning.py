@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evolve.pruning.procedure import FAILS, FATES, NEEDED, REMOVED
+from evolve.pruning.records import FAILS, FATES, NEEDED, REMOVED
 from evolve.views import numbers
 from evolve.views.grid import Column, Grid
 

@@ -3,9 +3,9 @@
 Analysis is on Python's own syntax tree, edits are on the text. From the bottom up: `text` (spans, commas, comments),
 `scopes` (which variable a name means), `reading` (one genome, parsed and resolved), `vocabulary` and `purity` (what an
 expression does besides giving a value), `keys` (entries of states and parameter groups), `calls` (functions all of
-whose calls are known), `values` (numbers or tensors), `ranges` and `constants` (what is known beforehand), `holders` and
-`observers` (through what a value can be observed), `liveness` (mark and sweep); and the passes `unused`, `fold`, `idle`,
-`neutral`, `inlining` and `hooks`.
+whose calls are known), `values` (numbers or tensors), `ranges` and `constants` (what is known beforehand), `holders`
+and `observers` (through what a value can be observed), `liveness` (mark and sweep); and the passes `unused`, `fold`,
+`idle`, `neutral`, `inlining` and `hooks`.
 
 What "provably" takes for granted:
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from evolve.budget import Budget
 from evolve.pruning.parts import Part
 from evolve.pruning.plan import FIRST_FRESH, FIRST_RNG_SEED, LOOKS, Confirmation, Plan
-from evolve.pruning.procedure import Batch, Procedure, Result
+from evolve.pruning.procedure import Procedure
 from evolve.pruning.purse import Purse
+from evolve.pruning.records import Batch, Result
 from population.genome import digest
 
 PLAN = Plan(1, 1, 1, 0.005, "proxy", "f", tuple(range(FIRST_RNG_SEED, FIRST_RNG_SEED + LOOKS[-1])), FIRST_FRESH)

@@ -7,7 +7,7 @@ from simulated_parts import FATAL, Landscape, batches, finished, procedure, text
 
 from evolve.budget import Budget
 from evolve.pruning.plan import FIRST_FRESH, LEVEL, Confirmation
-from evolve.pruning.procedure import (
+from evolve.pruning.records import (
     FAILS,
     FATES,
     NEEDED,
