@@ -5,7 +5,7 @@ All are events of the run, as plain data. This module must not decide anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -127,10 +127,19 @@ def note_confirmation(store: Store, new: Confirmation) -> None:
 
 
 def last_report(store: Store, program: int) -> Mapping[str, Any] | None:
-    """The last report on the pruning of a program: what `evolve export` makes its ablation table of."""
+    """The last report on the pruning of a program."""
+    return _last(store, program, ("program",))
+
+
+def report_about(store: Store, program: int) -> Mapping[str, Any] | None:
+    """The last report that a program has a part in, as what was pruned or as what was left: for an ablation table."""
+    return _last(store, program, ("program", "base", "result"))
+
+
+def _last(store: Store, program: int, roles: Sequence[str]) -> Mapping[str, Any] | None:
     found = None
     for event in store.events(REPORT):
-        if event.data["program"] == program:
+        if program in (event.data[role] for role in roles):
             found = event.data
     return found
 

@@ -10,7 +10,7 @@ from evolve.budget import Budget
 from evolve.genomes import NamedGenome
 from evolve.pruning import carry
 from evolve.pruning.parts import Part
-from evolve.pruning.plan import PLAN, REPORT, confirmations, last_report, plan_for, plans, proof_of
+from evolve.pruning.plan import PLAN, REPORT, confirmations, last_report, plan_for, plans, proof_of, report_about
 from evolve.pruning.proof import prove
 from evolve.pruning.purse import Purse
 from population.genome import digest
@@ -79,6 +79,8 @@ def test_the_result_is_a_program_with_its_lineage_and_the_report_tells_of_every_
     }
     assert report["verdict"] == "pruned"
     assert last_report(store, 1) == report
+    assert report_about(store, child.id) == report
+    assert last_report(store, child.id) is None
     assert list(store.trials()) == []
 
 
