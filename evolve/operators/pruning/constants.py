@@ -94,7 +94,11 @@ class Constants:
                 return UNKNOWN if value is UNKNOWN else self.value(body if value else orelse)
             case ast.Name() | ast.Attribute() | ast.Subscript():
                 return self._stored(node)
-            case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(name)), *default], keywords=[]):
+            case ast.Call(
+                func=ast.Attribute(value=owner, attr="get"),
+                args=[ast.Constant(value=str(name)), *default],
+                keywords=[],
+            ) if _is_group(self._reading, owner):
                 return self._got(name, default[0] if default else ast.Constant(None))
             case _:
                 return UNKNOWN
@@ -153,7 +157,7 @@ class Constants:
         return first if same else UNKNOWN
 
     def _got(self, name: str, default: ast.expr) -> _Value:
-        """What `x.get(name, default)` always gives: the default too, since a dict may lack the key."""
+        """What `group.get(name, default)` always gives: the default too, since a group may lack the key."""
         values = self._entries(name, may_lack=True)
         return UNKNOWN if values is None else self._common((name,), [*values, default])
 
@@ -204,6 +208,8 @@ class Constants:
         hidden = self._keys.hidden_readers or self._keys.may_be_built(name)
         if not name or hidden or (name in TORCH_GROUP_KEYS - _FLAGS and self._torch_writes):
             return None
+        if self._is_spread(name) or name in {"params", "param_names"}:
+            return None
         found = []
         for node in self._reading.nodes:
             if isinstance(node, ast.Dict | ast.Call):
@@ -215,12 +221,34 @@ class Constants:
                 return None
         return found if found or may_lack else None
 
+    def _is_spread(self, name: str) -> bool:
+        """Whether a call may make an entry of this name through somebody's `**kwargs`."""
+        if all(function.args.kwarg is None for function in self._reading.functions):
+            return False
+        calls = (node for node in self._reading.nodes if isinstance(node, ast.Call))
+        return any(k.arg == name for call in calls for k in call.keywords if not dict_entries(self._reading, call))
+
     def _is_key(self, node: ast.AST) -> bool:
         """Whether a string literal is a subscript, a key of a dict display, or what a dict is asked for."""
         parent = self._reading.parent[node]
         if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and parent.func.attr == "get":
             return bool(parent.args) and parent.args[0] is node
         return isinstance(parent, ast.Dict) or (isinstance(parent, ast.Subscript) and parent.slice is node)
+
+
+def _is_group(reading: Reading, node: ast.expr) -> bool:
+    """Whether an expression is a parameter group: all its entries are written in the genome, or torch's own."""
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.value, ast.Attribute) and node.value.attr == "param_groups"
+    if not isinstance(node, ast.Name):
+        return False
+    loops = [reading.parent.get(store) for store in reading.binding(node).stores]
+    return bool(loops) and all(
+        isinstance(loop, ast.For | ast.comprehension)
+        and isinstance(loop.iter, ast.Attribute)
+        and loop.iter.attr == "param_groups"
+        for loop in loops
+    )
 
 
 def computed(op: ast.operator, left: _Value, right: _Value) -> _Value:

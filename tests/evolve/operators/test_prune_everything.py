@@ -179,6 +179,28 @@ def test_a_step_that_others_may_give_is_not_bounded():
     assert "step < 0" in cleaned(source)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if dict(model.named_parameters()).get('embed.weight') is None:\n    model.proj.bias.zero_()",
+        "if torch.initial_seed() and model.spare.get('flag', False):\n    model.proj.bias.zero_()",
+    ],
+)
+def test_dicts_that_are_no_groups_may_hold_anything(body):
+    assert "get(" in cleaned(genome(body, ""))
+
+
+def test_a_flag_that_comes_through_keyword_arguments_is_kept():
+    head = (
+        "class Own(torch.optim.Optimizer):\n    def __init__(self, params, **rest):\n"
+        "        super().__init__(params, rest)\n\n    def step(self):\n        for group in self.param_groups:\n"
+        "            if group.get('bold', False):\n                group['params'][0].mul_(2)"
+    )
+    source = genome("pass", head).replace("torch.optim.SGD(model.parameters(), lr=0.1)", "Own([model.a], bold=True)")
+    assert "bold" in cleaned(source)
+    assert "mul_(2)" in cleaned(source)
+
+
 OPS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne}
 COEFFICIENT = st.one_of(st.integers(-3, 3), st.sampled_from([0.5, 0.9, 1.0, 1.1, 2.0, 0.1]))
 
