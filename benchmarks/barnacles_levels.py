@@ -95,7 +95,7 @@ def table(found: Levels) -> list[str]:
         f"- Pruned genomes whose true total cost is the margin or more: {found.beyond} of {found.replicates} "
         f"(stated level {100 * LEVEL:.0f} %).",
         f"- First confirmation passed: {found.first} of {found.replicates} "
-        f"({100 * found.first / found.replicates:.0f} %; stated power 90 % if the removals cost nothing).",
+        f"({100 * found.first / found.replicates:.0f} %; stated power 90 % at what they seem to cost).",
         f"- Trials a genome, mean: {found.trials / found.replicates:.0f}.",
     ]
     return lines

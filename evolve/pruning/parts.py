@@ -70,11 +70,26 @@ def without(source: str, names: Sequence[str]) -> str:
     except GenomeError:  # edits that are sound alone can meet: two members of one list, all statements of a block
         text, apart = source, chosen
     for ablation in apart:
-        found = next((each for each in ablations(text) if each.name == ablation.name), None)
+        found = _again(ablation, ablations(text))
         if found is not None:
             text = Text(text).edited(found.edits)
     made = steps(text)
     return made[-1].source if made else text
+
+
+def _again(ablation: Ablation, among: Sequence[Ablation]) -> Ablation | None:
+    """The same part in a genome that has lost others; None if it went with them.
+
+    What stood around a part is in its name (`bound x of min(x, y, z)`) and may have changed.
+    """
+    same = [each for each in among if each.name == ablation.name]
+    if not same:
+        same = [each for each in among if each.kind == ablation.kind and _itself(each) == _itself(ablation)]
+    return same[0] if len(same) == 1 else None
+
+
+def _itself(ablation: Ablation) -> str:
+    return ablation.name.split("` of `")[0]
 
 
 def _extent(ablation: Ablation) -> int:

@@ -41,6 +41,14 @@ def test_any_parts_can_go_together(data):
     assert without(PROGRAMS[name], chosen[::-1]) == source
 
 
+def test_two_bounds_of_one_call_can_go_together():
+    source = PROGRAMS["muon"].replace("return min(1.0, ", "return min(1.0, 43.21, ")
+    names = [part.name for part in parts(source) if part.kind == "bound" and "43.21" in part.name]
+    gone = [name for name in names if name.startswith(("schedule: bound `43.21`", "schedule: bound `warmup`"))]
+    assert len(gone) == 2
+    assert "return min(1.0, decay) *" in without(source, gone)
+
+
 def test_a_part_goes_with_the_one_around_it_and_comments_stay_with_their_code():
     found = {part.name: part for part in parts(PROGRAMS["muon"])}
     outer = next(name for name in found if "p.mul_(1 - group['lr'] * group['weight_decay'])" in name)
