@@ -3,7 +3,7 @@
 Cheapest evidence first. Every part is taken out alone and compared with the whole on the same two rng_seeds; what is
 settled then is left, the rest gets twice as many, up to sixteen. What is shown to be worth less than the margin is
 taken out together; if that costs too much, the part at fault is found by halving (Hwang 1972
-<https://doi.org/10.1080/01621459.1972.10481257>, the group test that needs fewest trials when few parts are at fault;
+<https://doi.org/10.1080/01621459.1972.10481257>, near the fewest tests there can be when few parts are at fault;
 delta debugging, Zeller 2002 <https://doi.org/10.1109/32.988498>, is the same search where the answers are certain) and
 put back. None of this is believed: both programs are tried again on rng_seeds that chose nothing, as many as the power
 asks for, and the pruned one passes a non-inferiority test or is given up for half of its removals, at half the level.
