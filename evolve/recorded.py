@@ -55,7 +55,7 @@ class Order:
 
     def __init__(self, store: Store, rungs: frozenset[str]) -> None:
         self._due: deque[tuple[Hashable, float]] = deque(_results(store, rungs))
-        self._added = {added_key(row.id): row for row in store.programs() if row.operator == "add"}
+        self._added = {added_key(row.id): row for row in store.programs() if _entered(row)}
         self._elapsed = 0.0
 
     @property
@@ -139,10 +139,15 @@ def _answer(row: ReplyRow) -> Answer:
     )
 
 
+def _entered(row: ProgramRow) -> bool:
+    """Whether a program came from outside the search: a user's own, or a pruned one."""
+    return row.birth is None and row.operator != "seed"
+
+
 def _results(store: Store, rungs: frozenset[str]) -> Iterator[tuple[Hashable, float]]:
     """Names and running times of everything that reached the run from outside, in order; lost trials left out."""
     everything: tuple[Iterator[ProgramRow | TrialRow | EventRow | CallRow | ReplyRow], ...] = (
-        (row for row in store.programs() if row.operator == "add"),
+        (row for row in store.programs() if _entered(row)),
         store.trials(),
         store.events("attempt"),
         store.calls(),

@@ -29,6 +29,7 @@ CALL_COLUMNS = (
 )
 REPLY_COLUMNS = "call, seq, elapsed, outcome, text, prompt_tokens, completion_tokens, usd, seconds, tries, reason"
 EVENT_COLUMNS = "id, seq, elapsed, kind, data"
+PRUNING_TRIAL_COLUMNS = "digest, rung, rng_seed, fingerprint, outcome, value, reason, cpu_seconds, wall_seconds"
 ESTIMATE_COLUMNS = "program, rung, mean, sd, low, high, n"
 
 

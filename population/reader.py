@@ -24,7 +24,7 @@ from population.queries import (
     PaidAttempt,
     Summary,
 )
-from population.rows import CallRow, EstimateRow, EventRow, ProgramRow, ReplyRow, TrialRow
+from population.rows import CallRow, EstimateRow, EventRow, ProgramRow, PruningTrialRow, ReplyRow, TrialRow
 
 _SELECT_PROGRAM = (
     "SELECT "
@@ -80,6 +80,15 @@ class Reader:
     def replies(self) -> Iterator[ReplyRow]:
         """All replies, in the order in which they came."""
         return map(codec.reply_row, self._connection.rows(f"SELECT {codec.REPLY_COLUMNS} FROM replies ORDER BY seq"))
+
+    def pruning_trials(self, rung: str, fingerprint: str) -> Iterator[PruningTrialRow]:
+        """The trials of genomes that are no programs, on a rung under the same conditions."""
+        sql = (
+            f"SELECT {codec.PRUNING_TRIAL_COLUMNS} FROM pruning_trials "
+            "WHERE rung = :rung AND fingerprint = :fingerprint ORDER BY id"
+        )
+        rows = self._connection.rows(sql, {"rung": rung, "fingerprint": fingerprint})
+        return (PruningTrialRow(*row) for row in rows)
 
     def estimates(self, rung: str | None = None, program: int | None = None) -> Iterator[EstimateRow]:
         """Estimates by rung and program, all or those of one rung, of one program, or of both."""

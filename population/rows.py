@@ -184,12 +184,39 @@ class TrialRow:
 
 
 @dataclass(frozen=True)
+class PruningTrialRow:
+    """One trial of a genome that `evolve prune` tries and that is no program.
+
+    Attributes:
+        digest: Identity of the genome.
+        rung: Name of the rung.
+        rng_seed: Seed of the initialization noise.
+        fingerprint: Everything else that determines the value.
+        outcome: Text of the outcome; "finished" is the only one with a value, and a lost trial has no row.
+        value: Held-out loss, lower is better; None unless finished.
+        reason: One sentence when it did not finish.
+        cpu_seconds: CPU time paid.
+        wall_seconds: Wall-clock time taken.
+    """
+
+    digest: str
+    rung: str
+    rng_seed: int
+    fingerprint: str
+    outcome: str
+    value: float | None = None
+    reason: str = ""
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class EventRow:
     """Something the engine decided or did that is neither a program nor a trial.
 
     Attributes:
         id: 1, 2, 3, ...
-        kind: A short word: "attempt", "planned", "migration", "promotion", "session", ...
+        kind: A short word: "attempt", "planned", "migration", "promotion", "pruning", "session", ...
         data: JSON-able details.
         elapsed: Running time of the run when it was written, in seconds.
         seq: Place in the one order of all rows of the run, from 1.

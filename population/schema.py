@@ -18,6 +18,9 @@ APPEND_ONLY = ("runs", "programs", "sources", "parents", "trials", "events")
 CALLS = ("calls", "replies")
 """The same, of the second version."""
 
+PRUNINGS = ("pruning_trials",)
+"""The same, of the fourth version."""
+
 migrations = Migrations("evolve")
 
 
@@ -108,6 +111,22 @@ def _forms(db: Database) -> None:
     """What a genome is but for its names, and training curves: what was written before this has none."""
     db.execute("ALTER TABLE trials ADD COLUMN training TEXT NOT NULL DEFAULT '[]'")
     db.execute("ALTER TABLE programs ADD COLUMN form TEXT NOT NULL DEFAULT ''")
+
+
+@migrations(name="0004_pruning_trials")
+def _pruning_trials(db: Database) -> None:
+    """Trials of genomes without a part, which are no programs: the search knows nothing of them."""
+    statements = (
+        """CREATE TABLE pruning_trials (
+            id INTEGER PRIMARY KEY, digest TEXT NOT NULL, rung TEXT NOT NULL, rng_seed INTEGER NOT NULL,
+            fingerprint TEXT NOT NULL, outcome TEXT NOT NULL, value REAL, reason TEXT NOT NULL,
+            cpu_seconds REAL NOT NULL, wall_seconds REAL NOT NULL,
+            CHECK ((outcome = 'finished') = (value IS NOT NULL)), CHECK (abs(value) < 1e300))""",
+        "CREATE UNIQUE INDEX pruning_trials_once ON pruning_trials (digest, rung, rng_seed, fingerprint)",
+    )
+    for statement in statements:
+        db.execute(statement)
+    _make_append_only(db, PRUNINGS)
 
 
 def known_versions() -> list[str]:

@@ -1,8 +1,8 @@
 """One run in one SQLite file: rows are appended, never changed, and read back in order.
 
 Invariants:
-- Runs, programs, parents, trials, events, calls and replies are append-only; the database refuses anything else.
-  Estimates are derived from trials and may be overwritten or rebuilt.
+- Runs, programs, parents, trials, pruning trials, events, calls and replies are append-only; the database refuses
+  anything else. Estimates are derived from trials and may be overwritten or rebuilt.
 - One process writes (the engine, which gives the ids and holds the run's lock); any number read meanwhile.
 - What `commit` has left without an error survives a kill at any moment; what raised inside it left no trace.
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,7 +22,7 @@ from population import codec, database
 from population.errors import StoreError, UnknownProgramError
 from population.queries import Listed, Summary
 from population.reader import Reader
-from population.rows import CallRow, EstimateRow, EventRow, ProgramRow, ReplyRow, TrialRow
+from population.rows import CallRow, EstimateRow, EventRow, ProgramRow, PruningTrialRow, ReplyRow, TrialRow
 
 __all__ = ["Listed", "Store", "StoreError", "Summary", "UnknownProgramError"]
 
@@ -37,6 +38,7 @@ _INSERT_TRIAL = _insert("trials", codec.TRIAL_COLUMNS)
 _INSERT_CALL = _insert("calls", codec.CALL_COLUMNS)
 _INSERT_REPLY = _insert("replies", codec.REPLY_COLUMNS)
 _INSERT_EVENT = _insert("events", codec.EVENT_COLUMNS)
+_INSERT_PRUNING_TRIAL = _insert("pruning_trials", codec.PRUNING_TRIAL_COLUMNS)
 _PUT_ESTIMATE = (
     _insert("estimates", codec.ESTIMATE_COLUMNS)
     + " ON CONFLICT (rung, program) DO UPDATE SET mean = excluded.mean, sd = excluded.sd, "
@@ -139,6 +141,14 @@ class Store(Reader):
                 it has a value without having finished, or finished without one.
         """
         self._connection.execute(_INSERT_TRIAL, codec.trial_columns(trial))
+
+    def append_pruning_trial(self, trial: PruningTrialRow) -> None:
+        """Adds a trial of a genome that is no program.
+
+        Raises:
+            StoreError: The same trial is there, or it has a value without having finished, or finished without one.
+        """
+        self._connection.execute(_INSERT_PRUNING_TRIAL, astuple(trial))
 
     def append_call(self, call: CallRow) -> None:
         """Adds a call of a language model.

@@ -20,12 +20,12 @@ from evolve.operators.ablation.needs import Needs
 from evolve.operators.ablation.neutral import neutral
 from evolve.operators.ablation.statements import statements
 from evolve.operators.ablation.terms import terms
-from evolve.operators.ablation.values import Values
 from evolve.operators.ablation.wrappers import wrappers
 from evolve.operators.base import Child, NoVariationError, Tried
 from evolve.operators.prune import pruned
 from evolve.operators.pruning.reading import Reading
 from evolve.operators.pruning.text import Edit, Text
+from evolve.operators.pruning.values import Values
 from population.component import Names
 
 

@@ -8,40 +8,102 @@ from __future__ import annotations
 
 import ast
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 from evolve.operators.base import Child, NoVariationError, Tried
 from evolve.operators.pruning.fold import fold
 from evolve.operators.pruning.hooks import empty_hooks
 from evolve.operators.pruning.idle import idle
+from evolve.operators.pruning.inlining import inlined
 from evolve.operators.pruning.keys import is_reflective
+from evolve.operators.pruning.neutral import neutral, neutral_literals
 from evolve.operators.pruning.reading import Reading
+from evolve.operators.pruning.text import Edit
 from evolve.operators.pruning.unused import unused
 
-_PASSES = (fold, idle, empty_hooks, unused)
+Pass: TypeAlias = Callable[[Reading], Iterator[list[Edit]]]
+
+SEARCH: tuple[Pass, ...] = (fold, idle, neutral_literals, inlined, empty_hooks, unused)
+"""What the search does: a hyperparameter that does nothing at its present value may yet be turned."""
+EVERYTHING: tuple[Pass, ...] = (fold, idle, neutral, inlined, empty_hooks, unused)
+"""What is done for whoever wants the genome as it is, and no more."""
+
+Key: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
+"""A kind of removal and what it removed."""
 
 _MAX_ROUNDS = 2000
 """Every round removes something, so this is reached only by a genome of that many dead pieces, or by a defect."""
 
 
+@dataclass(frozen=True)
+class Step:
+    """One removal on the way from a genome to its pruned form.
+
+    Attributes:
+        kind: The pass that found it: fold, idle, neutral, inlined, empty_hooks or unused.
+        removed: What went, and what came in its place where that is not nothing: (old text, new text) pairs.
+        source: The genome after it.
+    """
+
+    kind: str
+    removed: tuple[tuple[str, str], ...]
+    source: str
+
+    @property
+    def key(self) -> Key:
+        """By which it can be told to be left out."""
+        return self.kind, self.removed
+
+
 @lru_cache(maxsize=64)
 def pruned(source: str) -> str:
-    """The genome without whatever provably changes nothing; the very text if that is all of it.
+    """The genome without whatever provably changes nothing, idle hyperparameters aside; the very text if that is all.
+
+    Raises:
+        population.genome.GenomeError: The source is not a genome.
+    """
+    found = steps(source, passes=SEARCH)
+    return found[-1].source if found else source
+
+
+def steps(source: str, left_out: Collection[Key] = (), passes: Sequence[Pass] = EVERYTHING) -> tuple[Step, ...]:
+    """The removals that lead from a genome to its pruned form, in order.
+
+    Args:
+        source: The genome.
+        left_out: Removals that are not to be made.
+        passes: What finds them.
 
     Raises:
         population.genome.GenomeError: The source is not a genome.
     """
     reading = Reading(source)
+    found: list[Step] = []
     if is_reflective(reading):
-        return source
-    for _ in range(_MAX_ROUNDS):
-        edits = next((found for step in _PASSES if (found := step(reading))), [])
-        if not edits:
+        return ()
+    while len(found) < _MAX_ROUNDS:
+        step = next(_candidates(reading, left_out, passes), None)
+        if step is None:
             break
-        source = reading.text.edited(edits)
-        reading = Reading(source)
-    return source
+        found.append(step)
+        reading = Reading(step.source)
+    return tuple(found)
+
+
+def _candidates(reading: Reading, left_out: Collection[Key], passes: Sequence[Pass]) -> Iterator[Step]:
+    for find in passes:
+        for edits in find(reading):
+            if edits:
+                step = Step(find.__name__, _removed(reading, edits), reading.text.edited(edits))
+                if step.key not in left_out and step.source != reading.text.source:
+                    yield step
+
+
+def _removed(reading: Reading, edits: Sequence[Edit]) -> tuple[tuple[str, str], ...]:
+    return tuple((reading.text.source[edit.start : edit.end], edit.text) for edit in sorted(edits))
 
 
 _SHOWN = 5

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from evolve.operators.ablation.cut import Cut, is_guard, mentions_lr, place, short
 from evolve.operators.ablation.divisors import Divisors
 from evolve.operators.ablation.standin import stand_in
-from evolve.operators.ablation.values import Value, Values
 from evolve.operators.pruning.calls import keys_of
 from evolve.operators.pruning.holders import Holders
 from evolve.operators.pruning.reading import Reading, string
 from evolve.operators.pruning.text import Edit
+from evolve.operators.pruning.values import Value, Values
 from evolve.operators.pruning.vocabulary import words
 
 _BOUNDS = words("clamp clamp_ clip clip_ sign sign_ tanh tanh_ nan_to_num triu tril abs round")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 
 from evolve.operators.ablation.cut import called
-from evolve.operators.ablation.values import Value, Values
 from evolve.operators.pruning.purity import base_object, is_fresh, is_in_place
 from evolve.operators.pruning.reading import Function, Reading
 from evolve.operators.pruning.text import Edit
+from evolve.operators.pruning.values import Value, Values
 from evolve.operators.pruning.vocabulary import VIEWS
 
 _FOLLOWED = 5

@@ -22,9 +22,9 @@ from evolve.operators.ablation.cut import (
 )
 from evolve.operators.ablation.divisors import Divisors
 from evolve.operators.ablation.standin import stand_in
-from evolve.operators.ablation.values import Value, Values
 from evolve.operators.pruning.reading import Reading
 from evolve.operators.pruning.text import Edit
+from evolve.operators.pruning.values import Value, Values
 from evolve.operators.pruning.vocabulary import words
 
 

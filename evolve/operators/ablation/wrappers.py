@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from evolve.operators.ablation.cut import Cut, mentions_lr, place, short
 from evolve.operators.ablation.standin import stand_in
-from evolve.operators.ablation.values import Value, Values
 from evolve.operators.pruning.cuts import without_members
 from evolve.operators.pruning.reading import Function, Reading
+from evolve.operators.pruning.values import Value, Values
 from evolve.operators.pruning.vocabulary import words
 
 _TORCH = words("clamp clip sign tanh triu tril normalize nan_to_num")

@@ -1,24 +1,80 @@
-"""Fold branches that constants decide: `if`, conditional expressions, `while False`, and parts of conditions."""
+"""Fold what constants decide: `if`, conditional expressions, `while False`, parts of conditions.
+
+Loops of no turn or one, too, and arithmetic on literals, where the result is no longer to write.
+"""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
-from evolve.operators.pruning.constants import UNKNOWN, Constants
+from evolve.operators.pruning.constants import UNKNOWN, Constants, computed
 from evolve.operators.pruning.cuts import without_statements
 from evolve.operators.pruning.reading import Function, Reading
 from evolve.operators.pruning.text import Edit
 
 
-def fold(reading: Reading) -> list[Edit]:
-    """Edits that keep the side that constants choose."""
+def fold(reading: Reading) -> Iterator[list[Edit]]:
+    """Edits that keep the side that constants choose, one at a time: what is inside may be decided too."""
     constants = Constants(reading)
     for node in reading.nodes:
-        if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert | ast.BoolOp) and not reading.is_quoted(node):
-            edits = _folded(reading, constants, node)
-            if edits:
-                return edits  # one at a time: what is inside may be decided too
+        if reading.is_quoted(node):
+            continue
+        if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert | ast.BoolOp):
+            yield _folded(reading, constants, node)
+        elif isinstance(node, ast.For):
+            yield _fold_loop(reading, constants, node)
+        elif isinstance(node, ast.BinOp):
+            yield _fold_literals(reading, node)
+
+
+def _fold_loop(reading: Reading, constants: Constants, node: ast.For) -> list[Edit]:
+    """A loop over `range` that never turns, or turns once and does not count."""
+    counts = isinstance(node.iter, ast.Call) and reading.path(node.iter.func) == "builtins.range"
+    if not counts or node.orelse or not isinstance(node.iter, ast.Call) or node.iter.keywords:
+        return []
+    given = [constants.value(argument) for argument in node.iter.args]
+    bounds = [bound for bound in given if isinstance(bound, int)]
+    if not bounds or len(bounds) < len(given) or 0 in bounds[2:]:
+        return []
+    turns = len(range(*bounds[:3]))
+    if turns == 0:
+        return without_statements(reading, [node]) if may_go([node]) else []
+    names = [part for part in ast.walk(node.target) if isinstance(part, ast.Name)]
+    counted = any(reading.binding(name).loads or len(reading.binding(name).stores) > 1 for name in names)
+    if turns == 1 and not counted and not _leaves_loop(node.body):
+        return [reading.text.spliced(node, node.body)]
     return []
+
+
+def _leaves_loop(statements: list[ast.stmt]) -> bool:
+    """Whether `break` or `continue` may mean the loop around these statements."""
+    stack: list[ast.AST] = list(statements)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Break | ast.Continue):
+            return True
+        if not isinstance(node, Function | ast.For | ast.While):
+            stack.extend(ast.iter_child_nodes(node))
+    return False
+
+
+def _fold_literals(reading: Reading, node: ast.BinOp) -> list[Edit]:
+    """Arithmetic on two numbers, written as its result; `1 / 3` and `10**6` stay, being the shorter ones."""
+    value = computed(node.op, _literal(node.left), _literal(node.right))
+    if value is UNKNOWN or len(repr(value)) >= len(reading.text.of(node)):
+        return []
+    negative = repr(value).startswith("-")
+    return [reading.text.replaced(node, f"({value!r})" if negative else repr(value))]
+
+
+def _literal(node: ast.expr) -> object:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+        value = node.operand.value
+        return -value if isinstance(value, int | float) and not isinstance(value, bool) else UNKNOWN
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        return node.value
+    return UNKNOWN
 
 
 def _folded(

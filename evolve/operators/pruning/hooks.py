@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from evolve.operators.pruning.cuts import without_members
 from evolve.operators.pruning.keys import Entry, dict_entries
@@ -24,15 +25,14 @@ def returned(reading: Reading) -> list[tuple[ast.expr, Entry]]:
     return found
 
 
-def empty_hooks(reading: Reading) -> list[Edit]:
+def empty_hooks(reading: Reading) -> Iterator[list[Edit]]:
     """Edits that drop optional hooks which are None, or whose function does nothing, from what `recipe` returns."""
     for owner, entry in returned(reading):
         function = reading.definition(entry.value)
         silent = isinstance(function, Function) and entry.key != "eval_weights" and _does_nothing(function)
         absent = isinstance(entry.value, ast.Constant) and entry.value.value is None
         if entry.key in HOOKS and (silent or absent):
-            return without_members(reading, owner, [entry.element])
-    return []
+            yield without_members(reading, owner, [entry.element])
 
 
 def _does_nothing(function: Function) -> bool:

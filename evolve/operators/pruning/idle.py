@@ -1,11 +1,9 @@
-"""Drop statements that do nothing: `pass`, what is never reached, empty branches and loops, names set to themselves.
-
-And the factors of one that leave every bit of a product as it is.
-"""
+"""Drop statements that do nothing: `pass`, what is never reached, empty branches and loops, names set to themselves."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from evolve.operators.pruning.cuts import without_statements
 from evolve.operators.pruning.fold import keep_side, may_go
@@ -16,7 +14,7 @@ from evolve.operators.pruning.text import Edit
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
-def idle(reading: Reading) -> list[Edit]:
+def idle(reading: Reading) -> Iterator[list[Edit]]:
     """Edits that remove what does nothing."""
     purity = Purity(reading)
     gone: list[ast.stmt] = []
@@ -24,14 +22,13 @@ def idle(reading: Reading) -> list[Edit]:
         for block in blocks(node):
             gone += _idle_in(reading, purity, block)
     if gone:
-        return without_statements(reading, gone)
+        yield without_statements(reading, gone)
     for node in reading.nodes:
         if isinstance(node, ast.If) and node.orelse and _is_empty(node.orelse) and not _is_elif(reading, node.orelse):
             start = reading.text.span(node.body[-1])[1]
-            return [Edit(start, reading.text.span(node)[1])]
-        if isinstance(node, ast.If) and (edits := _one_of_two(reading, purity, node)):
-            return edits
-    return ones(reading)
+            yield [Edit(start, reading.text.span(node)[1])]
+        elif isinstance(node, ast.If):
+            yield _one_of_two(reading, purity, node)
 
 
 def _idle_in(reading: Reading, purity: Purity, block: list[ast.stmt]) -> list[ast.stmt]:
@@ -120,36 +117,3 @@ def _one_of_two(reading: Reading, purity: Purity, node: ast.If) -> list[Edit]:
     if sides[0] != sides[1] or not purity.is_pure(node.test):
         return []
     return keep_side(reading, node, node.body, node.orelse)
-
-
-def ones(reading: Reading) -> list[Edit]:
-    """Drop `* 1`, `/ 1` and `** 1` after arithmetic that certainly gives a new floating-point object.
-
-    Elsewhere the product may be a copy that protects its operand, or turn a flag or a count into a number.
-    """
-    for node in reading.nodes:
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.Pow):
-            if reading.is_quoted(node):
-                continue
-            if _is_one(node.right) and _is_new_float(node.left):
-                return [reading.replaced(node, node.left)]
-            if isinstance(node.op, ast.Mult) and _is_one(node.left) and _is_new_float(node.right):
-                return [reading.replaced(node, node.right)]
-    return []
-
-
-def _is_one(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and type(node.value) in (int, float) and node.value == 1
-
-
-def _is_new_float(node: ast.expr) -> bool:
-    """Whether arithmetic with a float in it makes its result a new float or a new floating-point tensor."""
-    if isinstance(node, ast.UnaryOp):
-        return isinstance(node.op, ast.USub) and _is_float(node.operand)
-    if not isinstance(node, ast.BinOp) or isinstance(node.op, ast.MatMult | ast.FloorDiv | ast.Mod):
-        return False
-    return isinstance(node.op, ast.Div) or _is_float(node.left) or _is_float(node.right)
-
-
-def _is_float(node: ast.expr) -> bool:
-    return (isinstance(node, ast.Constant) and type(node.value) is float) or _is_new_float(node)

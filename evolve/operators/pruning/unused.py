@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from evolve.operators.pruning.cuts import without_members, without_statements
 from evolve.operators.pruning.liveness import Liveness
@@ -12,7 +12,7 @@ from evolve.operators.pruning.text import Edit
 from evolve.operators.pruning.units import Unit
 
 
-def unused(reading: Reading) -> list[Edit]:
+def unused(reading: Reading) -> Iterator[list[Edit]]:
     """Edits that remove everything whose absence cannot be observed."""
     members: dict[ast.AST, list[Unit]] = {}
     statements: dict[ast.AST, None] = {}
@@ -29,7 +29,7 @@ def unused(reading: Reading) -> list[Edit]:
     for owner, units in members.items():
         if owner not in statements and not _is_inside(reading, owner, statements):
             edits += without_members(reading, owner, [u.node for u in units], [u.name for u in units])
-    return edits
+    yield edits
 
 
 def _is_inside(reading: Reading, node: ast.AST, statements: Collection[ast.AST]) -> bool:

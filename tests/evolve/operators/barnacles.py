@@ -158,6 +158,97 @@ BARNACLES: dict[str, Barnacle] = {
 }
 
 
+def off_in_groups(source: str, n: int) -> str:
+    """A flag of all groups that is off, asked for with a default by an optimizer that never gets it."""
+    text = (
+        '            if group.get("cautious_{n}", False):\n'
+        '                for x in group["params"]:\n'
+        "                    x.grad.mul_(x.grad > {n})\n"
+    )
+    return _STEP_LOOP.sub(lambda m: m[0] + text.replace("{n}", str(n)), source, count=1)
+
+
+def idle_factor(source: str, n: int) -> str:
+    """A hyperparameter of one, multiplied into every learning rate."""
+    grown = _insert_after(source, _HYPERPARAMETERS, f"LR_SCALE_{n} = 1.0\n")
+    return re.sub(r"peak_lr \* schedule\(", f"peak_lr * LR_SCALE_{n} * schedule(", grown)
+
+
+def idle_term(source: str, n: int) -> str:
+    """A term that a hyperparameter of zero multiplies, added to every parameter."""
+    grown = _insert_after(source, _HYPERPARAMETERS, f"SIGN_WEIGHT_{n} = 0.0\n")
+    text = (
+        '            for x_{n} in group["params"]:\n'
+        '                x_{n}.add_(x_{n}.grad.sign(), alpha=-group["lr"] * SIGN_WEIGHT_{n})\n'
+        "                x_{n}.lerp_(torch.zeros_like(x_{n}), 0.5 * SIGN_WEIGHT_{n})\n"
+    )
+    return _STEP_LOOP.sub(lambda m: m[0] + text.replace("{n}", str(n)), grown, count=1)
+
+
+def wrapper(source: str, n: int) -> str:
+    """Two functions that pass on what they get."""
+    text = (
+        f"def rate_{n}(at, steps):\n    return level_{n}(at, steps, 1.0)\n\n\n"
+        f"def level_{n}(at, steps, unused):\n    return schedule(at, steps)\n\n\n"
+    )
+    grown = re.sub(r"([^f]) schedule\(step, train_steps\)", rf"\1 rate_{n}(step, train_steps)", source)
+    return _insert_before(grown, "def recipe(", text)
+
+
+def unreached_schedule(source: str, n: int) -> str:
+    """Branches of the schedule for steps that no run has."""
+    text = (
+        f"        done_{n} = step / train_steps\n"
+        f"        if done_{n} > 1.0 or step < 0:\n"
+        f"            return\n"
+        f"        if step >= train_steps + {n}:\n"
+        f"            model.zero_grad()\n"
+    )
+    return _insert_after(source, "    def set_hparams(step):\n", text)
+
+
+def dead_hook(source: str, n: int) -> str:
+    """A hook with nothing but a flag that is off in it."""
+    if "after_step" in source:
+        return source
+    place = _RETURN.search(source)
+    assert place is not None
+    hook = (
+        f"    debug_{n} = False\n\n    def after_step(step):\n        if debug_{n}:\n            model.zero_grad()\n\n"
+    )
+    grown = source[: place.start()] + hook + source[place.start() :]
+    return grown.replace("    return dict(optimizers=", "    return dict(after_step=after_step, optimizers=")
+
+
+def single_turn(source: str, n: int) -> str:
+    """A loop that turns once, and one that never does."""
+    grown = _insert_after(source, _HYPERPARAMETERS, f"REPEATS_{n} = 1\nWARM_RESTARTS_{n} = 0\n")
+    text = f"    for _ in range(REPEATS_{n}):\n        initialize(model)\n"
+    text += f"    for _ in range(WARM_RESTARTS_{n}):\n        initialize(model)\n"
+    return grown.replace(_RECIPE_START, text, 1)
+
+
+def longer_number(source: str, n: int) -> str:
+    """Arithmetic on literals."""
+    return re.sub(r"DECAY_FRACTION \* train_steps \+ 1\b", f"DECAY_FRACTION * train_steps + ({n} + 1 - {n})", source)
+
+
+PROVEN: dict[str, Barnacle] = BARNACLES | {
+    function.__name__: function
+    for function in (
+        off_in_groups,
+        idle_factor,
+        idle_term,
+        wrapper,
+        unreached_schedule,
+        dead_hook,
+        single_turn,
+        longer_number,
+    )
+}
+"""With those that only whoever wants the genome as it is takes off: a search may still turn a hyperparameter of one."""
+
+
 def overgrown(source: str, rng: random.Random, count: int) -> str:
     """The genome with `count` barnacles drawn by `rng`, of the kinds that can be seen to be none of its own."""
     kinds = sorted(BARNACLES)
