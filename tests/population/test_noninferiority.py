@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from population.noninferiority import Scatter, needed, p_value, power, scatter, worth
@@ -46,6 +46,7 @@ def test_two_parts_give_a_pooled_variance():
     assert found.weight == 2.0
 
 
+@settings(deadline=None)
 @given(values=st.lists(NUMBERS, min_size=2, max_size=9), level=st.floats(0.005, 0.2))
 def test_bounds_enclose_the_mean_and_narrow_with_the_level(values, level):
     at = worth(values, Scatter(0.01, 3.0), level)
@@ -75,6 +76,7 @@ def test_power_is_what_a_simulation_says():
     assert power(6, 0.0, 0.004, 0.05) == pytest.approx(0.05, abs=0.002)
 
 
+@settings(deadline=None)
 @given(distance=st.floats(0.001, 0.02), sd=st.floats(0.001, 0.02), level=st.floats(0.01, 0.1))
 def test_more_rng_seeds_give_more_power(distance, sd, level):
     assert power(4, distance, sd, level) <= power(8, distance, sd, level) + 1e-6
