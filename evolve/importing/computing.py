@@ -113,6 +113,15 @@ def without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
     return body
 
 
+def makes_new(node: ast.expr) -> bool:
+    """Whether an expression's value is an object that did not exist before."""
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute):
+            return node.func.attr in ("parse_args", "parse_known_args", "copy")
+        return isinstance(node.func, ast.Name) and node.func.id in ("dict", "list", "set", "sorted")
+    return isinstance(node, ast.Dict | ast.List | ast.Set | ast.DictComp | ast.ListComp | ast.SetComp)
+
+
 _QUIET = words(
     """
 len abs min max int float bool str isinstance getattr hasattr set list sorted any all tuple

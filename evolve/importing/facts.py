@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evolve.importing.computing import is_harmless
-from evolve.importing.interpret import Interpreter, Namespace, UnknownError
+from evolve.importing.interpret import PARSER, Interpreter, Namespace, UnknownError
 from evolve.importing.trees import called, dotted, method, parents, string
 from evolve.operators.pruning.scopes import Scopes
 
@@ -237,6 +237,8 @@ class Facts:
             return _WORLD[path]
         if isinstance(node.func, ast.Attribute) and node.func.attr in _PARSED:
             return self._arguments(node.func.value)
+        if method(node) in ("ArgumentParser", "add_argument_group", "add_mutually_exclusive_group"):
+            return PARSER
         if isinstance(node.func, ast.Name) and not node.args and not node.keywords:
             return self._instance(node.func, run)
         if path in ("Namespace", "SimpleNamespace", "argparse.Namespace", "types.SimpleNamespace") and not node.args:

@@ -19,6 +19,7 @@ from evolve.importing.computing import (
     TYPES,
     UNARY,
     is_harmless,
+    makes_new,
     without_docstring,
 )
 
@@ -35,6 +36,10 @@ class Namespace:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.values = dict(values)
+
+
+PARSER = object()
+"""Any parser of command line arguments: what it parses is known to those who know all of the script."""
 
 
 class Interpreter:
@@ -255,8 +260,20 @@ class Interpreter:
                 raise UnknownError
             for each, part in zip(target.elts, parts, strict=True):
                 self._bind(each, part)
+        elif isinstance(target, ast.Attribute):
+            self._made_here(target.value, Namespace).values[target.attr] = value
         else:
             raise UnknownError
+
+    def _made_here(self, name: ast.expr, kind: Any) -> Any:
+        """An object that the running function made itself, and so may change: nobody else knows of it yet."""
+        if not isinstance(name, ast.Name):
+            raise UnknownError
+        found = self.evaluate(name)
+        made = self._locals[0].get("\0made", ()) if self._locals else ()
+        if not isinstance(found, kind) or not any(found is each for each in made):
+            raise UnknownError
+        return found
 
     def _call(self, node: ast.Call) -> Any:
         if any(isinstance(argument, ast.Starred) for argument in node.args) or any(
@@ -351,8 +368,10 @@ class Interpreter:
                     done, result = self._run(yes if self.evaluate(test) else no)
                     if done:
                         return True, result
+                case ast.Assign(targets=[ast.Tuple(elts=[target, *_])], value=value) if _parses_known(value):
+                    self._bind(target, self._noted(value))
                 case ast.Assign(targets=[target], value=value):
-                    self._bind(target, self.evaluate(value))
+                    self._bind(target, self._noted(value))
                 case ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value):
                     self._bind(target, self.evaluate(value))
                 case ast.AugAssign(target=ast.Name() as target, op=op, value=value):
@@ -371,11 +390,26 @@ class Interpreter:
                     if not any(container is value for frame in self._locals for value in frame.values()):
                         raise UnknownError
                     getattr(container, attr)(self.evaluate(item))
-                case ast.Pass() | ast.Expr(value=ast.Constant()):
+                case ast.Expr(
+                    value=ast.Call(func=ast.Attribute(value=owner, attr="add_argument" | "set_defaults"))
+                ) if self.evaluate(owner) is PARSER:
                     pass
+                case ast.Pass() | ast.Assert() | ast.Expr(value=ast.Constant()):
+                    pass  # an assertion that fails ends the script: there is nothing to import then
                 case _:
                     raise UnknownError
         return False, None
+
+    def _noted(self, node: ast.expr) -> Any:
+        """The value of an expression; the running function may change it if the expression has just made it."""
+        found = self.evaluate(node)
+        if makes_new(node):
+            self._locals[0].setdefault("\0made", []).append(found)
+        return found
+
+
+def _parses_known(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "parse_known_args"
 
 
 def _size(value: Any) -> int:

@@ -96,3 +96,40 @@ def test_it_gives_up_soon(text: str) -> None:
 def test_what_is_changed_later_is_unknown() -> None:
     assert value("HP['lr']", "HP = {'lr': 1}\nHP['lr'] = 2") is UNKNOWN
     assert value("A", "A = 1\nA = 2") is UNKNOWN
+
+
+PARSING = """
+import argparse
+
+
+def build():
+    made = argparse.ArgumentParser(description="x")
+    return made
+
+
+def parse_args():
+    parser = build()
+    group = parser.add_argument_group("sizes")
+    group.add_argument("--mbs", type=int, default=16)
+    parser.add_argument("--val-mbs", type=int)
+    parser.add_argument("--lr", type=float, default=0.5)
+    args, rest = parser.parse_known_args()
+    assert args.lr > 0, "positive"
+    if args.val_mbs is None:
+        args.val_mbs = 2 * args.mbs
+    return args
+
+
+args = parse_args()
+"""
+
+
+def test_a_parser_in_a_function_of_the_script() -> None:
+    assert value("args.val_mbs + args.lr", PARSING) == 32.5
+    assert value("args.val_mbs + args.lr", PARSING, val_mbs="3", lr="2") == 5.0
+
+
+def test_a_function_changes_only_what_it_made() -> None:
+    before = PARSING + "def halved(given):\n    given.lr = given.lr / 2\n    return given.lr\n\n\n"
+    assert value("halved(args)", before) is UNKNOWN
+    assert value("args.lr", before) == 0.5
