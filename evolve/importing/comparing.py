@@ -158,8 +158,9 @@ class _Small(ast.NodeTransformer):
         self.generic_visit(node)
         if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
-            if name in self._names and (node.col_offset == 0 or not isinstance(node.value, ast.Name)):
-                node.value = ast.copy_location(ast.Constant(self._names[name]), node.value)
+            size = self._names.get("mbs" if name.endswith("_mbs") else name)
+            if size is not None and (node.col_offset == 0 or not isinstance(node.value, ast.Name)):
+                node.value = ast.copy_location(ast.Constant(size), node.value)
             shown = literal(self._shown[name]) if name in self._shown and node.col_offset == 0 else None
             if shown is not None:
                 node.value = ast.copy_location(shown, node.value)

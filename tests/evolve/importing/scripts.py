@@ -554,6 +554,28 @@ for block in model.blocks:
 """,
         schedule=SCHEDULE.replace("* eta", "* eta * args.lr_scale"),
     ),
+    "parser in a function": script(
+        imports="import argparse\n",
+        constants="""def parse_args():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--iterations", type=int, default=3050)
+    parser.add_argument("--cooldown", type=float, default=0.6)
+    parser.add_argument("--val-mbs", type=int, default=None)
+    args = parser.parse_args()
+    assert 0 < args.cooldown <= 1
+    if args.val_mbs is None:
+        args.val_mbs = 64
+    return args
+
+
+args = parse_args()
+""",
+        steps="args.iterations",
+        schedule=SCHEDULE.replace("cooldown_frac=0.7", "cooldown_frac=args.cooldown"),
+        init="val_mbs = args.val_mbs\n",
+    )
+    .replace("range(len(val_x) // mbs)", "range(len(val_x) // val_mbs)")
+    .replace("val_x[i*mbs:(i+1)*mbs], val_y[i*mbs:(i+1)*mbs]", "*(v[i*val_mbs:(i+1)*val_mbs] for v in (val_x, val_y))"),
     "settings class": script(
         constants="class Settings:\n    steps = 3100\n    decay: float = 0.3\n\n\nhp = Settings()\n",
         steps="hp.steps",
