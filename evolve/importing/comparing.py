@@ -132,7 +132,7 @@ def _arguments(tree: ast.Module, given: Mapping[str, str]) -> list[tuple[str, st
                 name = flag.lstrip("-").replace("-", "_")
                 if name in given:
                     switch = any(k.arg == "action" and str(string(k.value)).startswith("store_") for k in node.keywords)
-                    found.append((flag, "" if switch else given[name]))
+                    found += [(flag, each) for each in ([""] if switch else given[name].split("\n"))]
     return found
 
 

@@ -122,6 +122,17 @@ def makes_new(node: ast.expr) -> bool:
     return isinstance(node, ast.Dict | ast.List | ast.Set | ast.DictComp | ast.ListComp | ast.SetComp)
 
 
+_ERRORS: dict[str, type[Exception]] = {"ValueError": ValueError, "SyntaxError": SyntaxError, "Exception": Exception}
+
+
+def caught_by(kind: ast.expr | None) -> tuple[type[Exception], ...]:
+    """Exceptions that an `except` names, of those that a text which is no value raises."""
+    if kind is None:
+        return (Exception,)
+    named = kind.elts if isinstance(kind, ast.Tuple) else [kind]
+    return tuple(_ERRORS[each.id] for each in named if isinstance(each, ast.Name) and each.id in _ERRORS)
+
+
 _QUIET = words(
     """
 len abs min max int float bool str isinstance getattr hasattr set list sorted any all tuple

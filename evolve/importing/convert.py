@@ -206,7 +206,7 @@ def _horizon(steps: str, stop: int, long: Length, iso: bool) -> str:
 def _title(script: Script, asked: Asked, shown: Mapping[str, object], stop: int, long: Length) -> str:
     settings = {**{name: str(value) for name, value in shown.items()}, **asked.given}
     told = f" with {', '.join(f'{name}={value}' for name, value in sorted(settings.items()))}" if settings else ""
-    told = told.replace("\\", "\\\\").replace('"""', "'''")
+    told = told.replace("\n", ", ").replace("\\", "\\\\").replace('"""', "'''")
     name = "".join(c for c in script.name if c.isprintable()).replace("\\", "/").replace('"', "'")
     return f"Imported from {name} (SHA-256 {script.digest}){told}: {stop} steps."
 

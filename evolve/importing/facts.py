@@ -47,6 +47,7 @@ _WORLD: dict[str, Any] = {
     "torch.distributed.is_initialized": True,
 }
 UNKNOWN = object()
+_LONGEST_LITERAL = 1000
 
 
 class Facts:
@@ -233,6 +234,11 @@ class Facts:
             rest = [*node.args[1:], *(k.value for k in node.keywords)]
             default = run.evaluate(rest[0]) if rest else None
             return self._setting(run.evaluate(node.args[0]), default)
+        if path == "ast.literal_eval" and len(node.args) == 1:
+            text = run.evaluate(node.args[0])
+            if not isinstance(text, str) or len(text) > _LONGEST_LITERAL:
+                raise UnknownError
+            return ast.literal_eval(text)
         if path in _WORLD and not node.args:
             return _WORLD[path]
         if isinstance(node.func, ast.Attribute) and node.func.attr in _PARSED:
@@ -275,6 +281,9 @@ class Facts:
                 text = self.given[name]
                 flag = text.lower() in ("1", "true", "yes") if action in ("store_true", "store_false") else text
                 default = kind(text) if kind else flag
+                if action == "append":
+                    earlier = list(self.value(keywords["default"]) or ()) if "default" in keywords else []
+                    default = [*earlier, *(kind(each) if kind else each for each in text.split("\n"))]
             elif kind and isinstance(default, str):
                 default = kind(default)
             values[name] = default

@@ -18,6 +18,7 @@ from evolve.importing.computing import (
     METHODS,
     TYPES,
     UNARY,
+    caught_by,
     is_harmless,
     makes_new,
     without_docstring,
@@ -81,6 +82,7 @@ class Interpreter:
             AttributeError,
             RecursionError,
             MemoryError,
+            SyntaxError,
         ) as error:
             raise UnknownError from error
 
@@ -116,9 +118,10 @@ class Interpreter:
             case ast.Set(elts=parts):
                 return {self.evaluate(part) for part in self._unstarred(parts)}
             case ast.Dict(keys=keys, values=values):
-                if None in keys:
-                    raise UnknownError
-                return {self.evaluate(k): self.evaluate(v) for k, v in zip(keys, values, strict=True) if k}
+                found: dict[Any, Any] = {}
+                for key, each in zip(keys, values, strict=True):
+                    found |= {self.evaluate(key): self.evaluate(each)} if key else self._mapping(each)
+                return found
             case ast.UnaryOp(op=op, operand=inner):
                 return UNARY[type(op)](self.evaluate(inner))
             case ast.BinOp(left=left, op=op, right=right):
@@ -145,6 +148,12 @@ class Interpreter:
         if any(isinstance(part, ast.Starred) for part in parts):
             raise UnknownError
         return parts
+
+    def _mapping(self, node: ast.expr) -> dict[Any, Any]:
+        value = self.evaluate(node)
+        if not isinstance(value, dict):
+            raise UnknownError
+        return value
 
     def _binary(self, op: ast.operator, left: Any, right: Any) -> Any:
         if type(op) not in BINARY:
@@ -262,6 +271,8 @@ class Interpreter:
                 self._bind(each, part)
         elif isinstance(target, ast.Attribute):
             self._made_here(target.value, Namespace).values[target.attr] = value
+        elif isinstance(target, ast.Subscript):
+            self._made_here(target.value, dict | list)[self.evaluate(target.slice)] = value
         else:
             raise UnknownError
 
@@ -276,9 +287,10 @@ class Interpreter:
         return found
 
     def _call(self, node: ast.Call) -> Any:
-        if any(isinstance(argument, ast.Starred) for argument in node.args) or any(
-            k.arg is None for k in node.keywords
-        ):
+        spread = any(k.arg is None for k in node.keywords) and not (
+            isinstance(node.func, ast.Name) and node.func.id == "dict"
+        )
+        if spread or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise UnknownError
         if isinstance(node.func, ast.Name):
             definition = self._functions(node.func)
@@ -294,7 +306,12 @@ class Interpreter:
                 if len(found) > _MOST_SIZE:
                     raise UnknownError
                 return found
-            if node.func.id in BUILTINS and not (node.func.id == "dict" and arguments):
+            if node.func.id == "dict":
+                if len(arguments) > 1 or not all(isinstance(each, dict | list) for each in arguments):
+                    raise UnknownError
+                for keyword in node.keywords:
+                    named |= {} if keyword.arg else self._mapping(keyword.value)
+            if node.func.id in BUILTINS:
                 return BUILTINS[node.func.id](*arguments, **named)
         raise UnknownError
 
@@ -390,6 +407,10 @@ class Interpreter:
                     if not any(container is value for frame in self._locals for value in frame.values()):
                         raise UnknownError
                     getattr(container, attr)(self.evaluate(item))
+                case ast.Try(body=tried, handlers=[handler], orelse=[], finalbody=[]):
+                    done, result = self._try(tried, handler)
+                    if done:
+                        return True, result
                 case ast.Expr(
                     value=ast.Call(func=ast.Attribute(value=owner, attr="add_argument" | "set_defaults"))
                 ) if self.evaluate(owner) is PARSER:
@@ -399,6 +420,15 @@ class Interpreter:
                 case _:
                     raise UnknownError
         return False, None
+
+    def _try(self, body: list[ast.stmt], handler: ast.ExceptHandler) -> tuple[bool, Any]:
+        """A block whose only failures that count are texts that are no values."""
+        try:
+            return self._run(body)
+        except (ValueError, SyntaxError) as error:
+            if handler.name or not isinstance(error, caught_by(handler.type)):
+                raise UnknownError from error
+            return self._run(handler.body)
 
     def _noted(self, node: ast.expr) -> Any:
         """The value of an expression; the running function may change it if the expression has just made it."""

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.importing.facts import UNKNOWN, Facts
+from evolve.importing.settings import overrides
 
 NUMBERS = st.one_of(st.integers(-50, 50), st.floats(-50, 50, allow_nan=False))
 
@@ -133,3 +134,51 @@ def test_a_function_changes_only_what_it_made() -> None:
     before = PARSING + "def halved(given):\n    given.lr = given.lr / 2\n    return given.lr\n\n\n"
     assert value("halved(args)", before) is UNKNOWN
     assert value("args.lr", before) == 0.5
+
+
+OVERRIDDEN = """
+import argparse, ast
+
+BASE = dict(steps=3000, lr=0.25, betas=(0.8, 0.95), name="plain")
+
+
+def parsed(raw):
+    try:
+        return ast.literal_eval(raw)
+    except (ValueError, SyntaxError):
+        return raw
+
+
+def resolved(pairs):
+    found = dict(BASE, mode="train")
+    for pair in pairs:
+        key, _, raw = pair.partition("=")
+        found[key] = parsed(raw)
+    return found
+
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--set", action="append", default=[])
+args = parser.parse_args()
+hp = resolved(args.set)
+"""
+
+
+def test_settings_in_a_dict_that_arguments_change() -> None:
+    base = {"steps": 3000, "lr": 0.25, "betas": (0.8, 0.95), "name": "plain", "mode": "train"}
+    assert value("{**hp}", OVERRIDDEN) == base
+    given = overrides(("set=steps=1500", "set=betas=[0.5, 0.9]", "set=name=an other"))
+    assert value("dict(**hp)", OVERRIDDEN, **given) == base | {"steps": 1500, "betas": [0.5, 0.9], "name": "an other"}
+    assert value("BASE['steps']", OVERRIDDEN, **given) == 3000
+
+
+@pytest.mark.parametrize("raw", ["'(' * 900", "'9' * 2000", "'[' * 1001", "'__import__(1)'", "7"])
+def test_texts_that_are_no_values_are_given_up_on(raw: str) -> None:
+    assert value(f"ast.literal_eval({raw})", "import ast") is UNKNOWN
+
+
+@pytest.mark.parametrize("caught", ["TypeError", "(KeyError, OSError)", "ValueError as error"])
+def test_other_handlers_are_given_up_on(caught: str) -> None:
+    before = f"def parsed(raw):\n    try:\n        return int(raw)\n    except {caught}:\n        return raw\n\n\n"
+    assert value("parsed('x')", before) is UNKNOWN
+    assert value("parsed('4')", before) == 4
