@@ -55,7 +55,20 @@ def prepare() -> None:
     torch.cuda.is_available = lambda: True
     torch.cuda.current_device = lambda: 0
     torch.cuda.device_count = lambda: 1
+    boards = ModuleType("torch.utils.tensorboard")
+    boards.__dict__["SummaryWriter"] = _Writer
+    sys.modules[boards.__name__] = boards
     nn.Linear(2, 2)(torch.zeros(1, 2)).sum().backward()
+
+
+class _Writer:
+    """What scripts plot with; here it does nothing, and need not be installed."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Take any settings."""
+
+    def __getattr__(self, name: str) -> Any:
+        return _nothing
 
 
 def _identity(model: Any = None, **_: object) -> Any:

@@ -36,7 +36,8 @@ _QUIET = _words(
     "print len range enumerate zip sorted list tuple set dict float int str bool abs min max sum any all round "
     "isinstance getattr hasattr type id repr open iter next reversed map filter frozenset exit quit hash callable vars "
     "Path tqdm perf_counter ceil floor sqrt log cos exp partial defaultdict deque OrderedDict Counter deepcopy "
-    "dataclass nullcontext ValueError RuntimeError Exception input vars dir locals globals super"
+    "dataclass nullcontext ValueError RuntimeError Exception input vars dir locals globals super "
+    "SummaryWriter"
 )
 _QUIET_METHODS = _words(
     """
@@ -51,6 +52,7 @@ _QUIET_METHODS = _words(
     add_argument parse_args parse_known_args bit_length is_integer t stack dot matmul mm bmm rfind find removeprefix
     removesuffix islower isdigit total_seconds now today synchronize add_scalar set_description set_postfix
     memory_allocated max_memory_allocated reset_peak_memory_stats record elapsed_time set_epoch nelement get_device
+    add_scalars add_text add_histogram add_image add_images add_figure add_hparams add_custom_scalars
     """
 )
 """Methods that leave their receiver alone, or change only what does not matter: modes, gradients to None."""

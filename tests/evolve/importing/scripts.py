@@ -576,6 +576,22 @@ args = parse_args()
     )
     .replace("range(len(val_x) // mbs)", "range(len(val_x) // val_mbs)")
     .replace("val_x[i*mbs:(i+1)*mbs], val_y[i*mbs:(i+1)*mbs]", "*(v[i*val_mbs:(i+1)*val_mbs] for v in (val_x, val_y))"),
+    "plots": script(
+        imports="from torch.utils.tensorboard import SummaryWriter\n",
+        preparation="""writer = None
+if dist.get_rank() == 0:
+    writer = SummaryWriter(log_dir="plots")
+    writer.add_text("model", str(model))
+""",
+        forward="""        loss = model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs])
+        total += loss.detach()
+        loss.backward()""",
+        before_forward="    total = 0",
+        after_zero="""    if writer is not None:
+        writer.add_scalar("loss", total.item() / batch_size, step)
+        writer.add_scalars("rates", {"muon": optimizer2.param_groups[0]["lr"]}, step)
+        writer.flush()""",
+    ),
     "settings class": script(
         constants="class Settings:\n    steps = 3100\n    decay: float = 0.3\n\n\nhp = Settings()\n",
         steps="hp.steps",
