@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from evaluator.allowed import MODULES
 from evaluator.check import Rejected, check
 from evolve.importing.anatomy import Anatomy, Length, dissect, is_alias, length
-from evolve.importing.architecture import check_architecture
+from evolve.importing.architecture import check_architecture, check_watching
 from evolve.importing.cleaning import clean, in_place, named_model, seeded
 from evolve.importing.devices import without_cuda
 from evolve.importing.effects import Effects, definitions
@@ -86,6 +86,7 @@ def imported(script: Script, asked: Asked) -> Imported:
     names, seed = seeds(anatomy.before, facts, anatomy.model)
     steps = _name_steps(tree, long)
     final = folded(tree, lambda now: Facts(now, asked.given, names | {steps}, shown, dissect(now).chain), clean)
+    check_watching(tree)
     seeded(tree, names, seed)
     named_model(tree, dissect(tree).names)
     without_cuda(tree, dissect(tree))

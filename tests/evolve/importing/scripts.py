@@ -521,6 +521,27 @@ def momentum_at(step):
 
 """
 
+WATCH = '''class Watch:
+    """Keeps what flows into the layers."""
+
+    def __init__(self, model):
+        self.seen = {}
+        self.handles = [
+            m.register_forward_pre_hook(self.keep(n)) for n, m in model.named_modules() if isinstance(m, nn.Linear)
+        ]
+
+    def keep(self, name):
+        def hook(module, inputs):
+            self.seen[name] = inputs[0].detach()
+
+        return hook
+
+    @classmethod
+    def on(cls, model):
+        return Watch(model)
+
+'''
+
 FORMS: dict[str, str] = {
     "plain": script(),
     "trials": script(trials=True),
@@ -591,6 +612,15 @@ if dist.get_rank() == 0:
         writer.add_scalar("loss", total.item() / batch_size, step)
         writer.add_scalars("rates", {"muon": optimizer2.param_groups[0]["lr"]}, step)
         writer.flush()""",
+    ),
+    "watching that is off": script(
+        constants='WATCHES = os.environ.get("WATCHES", "0") == "1"\n',
+        more=WATCH,
+        init="watch = Watch.on(model) if WATCHES else None\n",
+        before_step="""    if watch is not None:
+        for n, m in model.named_modules():
+            if n in watch.seen:
+                m.weight.grad.div_(watch.seen[n].norm())""",
     ),
     "settings class": script(
         constants="class Settings:\n    steps = 3100\n    decay: float = 0.3\n\n\nhp = Settings()\n",
@@ -789,6 +819,10 @@ REFUSED: dict[str, tuple[str, str]] = {
         script(
             init="for m in model.modules():\n    m.register_forward_hook(lambda m, i, o: setattr(m, 'seen', i[0]))\n"
         ),
+        "hook",
+    ),
+    "watching that is on": (
+        script(constants="WATCHES = True\n", more=WATCH, init="watch = Watch.on(model) if WATCHES else None\n"),
         "hook",
     ),
     "kept activations": (
