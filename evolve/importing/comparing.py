@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evaluator.rehearsal import Losses, Part, Sizes, rehearse
@@ -23,6 +23,8 @@ from evolve.importing.trees import Definition, called, dotted, literal, method, 
 
 TOLERANCE = 2e-3
 """Relative difference between a script's first loss and the task's that rounding can explain."""
+_WIDER_STEPS = 3
+_SCRIPT_ENDED = "the script ended early"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Pair:
 def compare(pairs: Sequence[Pair], sizes: Sizes | None = None) -> list[Comparison]:
     """Run scripts and their genomes for a few steps and compare their losses.
 
+    Scripts that fail at these sizes for a shape are tried once more: twice as wide, with one layer, for fewer steps.
+
     Args:
         pairs: What to compare.
         sizes: How small.
@@ -79,6 +83,21 @@ def compare(pairs: Sequence[Pair], sizes: Sizes | None = None) -> list[Compariso
         NotImportableError: A script's model cannot be taken out of it.
     """
     sizes = sizes or Sizes()
+    found = _compared(pairs, sizes)
+    again = [index for index, each in enumerate(found) if _is_too_small(each)]
+    if again:
+        wider = replace(sizes, width=2 * sizes.width, layers=1, steps=min(sizes.steps, _WIDER_STEPS))
+        for index, other in zip(again, _compared([pairs[index] for index in again], wider), strict=True):
+            found[index] = other if not _is_too_small(other) else found[index]
+    return found
+
+
+def _is_too_small(found: Comparison) -> bool:
+    """Whether a script seems to have failed at its small sizes: some need ranks or blocks that a model has room for."""
+    return found.error.startswith(_SCRIPT_ENDED) and any(word in found.error for word in ("shape", "size", "dimension"))
+
+
+def _compared(pairs: Sequence[Pair], sizes: Sizes) -> list[Comparison]:
     made = [_parts(pair, sizes) for pair in pairs]
     losses = rehearse([part for parts, _ in made for part in parts], sizes)
     return [_judged(losses[2 * index], losses[2 * index + 1], sizes, scale) for index, (_, scale) in enumerate(made)]
@@ -105,7 +124,7 @@ def _parts(pair: Pair, sizes: Sizes) -> tuple[tuple[Part, Part], int]:
 def _judged(script: Losses, genome: Losses, sizes: Sizes, scale: int) -> Comparison:
     error = ""
     if script.error:
-        error = f"the script ended early: {_last(script.error)}"
+        error = f"{_SCRIPT_ENDED}: {_last(script.error)}"
     elif genome.error:
         error = f"the genome ended early: {_last(genome.error)}"
     count = min(len(script.training), len(genome.training))
