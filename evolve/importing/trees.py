@@ -126,6 +126,29 @@ def names_bound(statement: ast.stmt) -> set[str]:
     return found
 
 
+def made_inside(function: Function) -> frozenset[str]:
+    """Variables of a function that never are anything but new containers: `found = {}`."""
+    made: set[str] = set()
+    places: set[int] = set()
+    other: set[str] = set()
+    for node in ast.walk(function):
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name() as target], value=value)
+                | ast.AnnAssign(target=ast.Name() as target, value=value)
+            ) if isinstance(value, ast.Dict | ast.List | ast.Set | ast.DictComp | ast.ListComp):
+                made.add(target.id)
+                places.add(id(target))
+            case ast.ExceptHandler(name=str(name)) | ast.alias(asname=str(name)) | ast.alias(name=name):
+                other.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                other.add(name)
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in places:
+            other.add(node.id)
+    return frozenset(made - other)
+
+
 def _in_comprehension(statement: ast.stmt, name: ast.Name) -> bool:
     for node in walk_own(statement):
         if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):

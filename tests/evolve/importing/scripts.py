@@ -542,6 +542,25 @@ WATCH = '''class Watch:
 
 '''
 
+MEASURES = """@torch.no_grad()
+def measures(model, parts):
+    found = {"step": step}
+    squares = 0.0
+    for name, p in model.named_parameters():
+        squares += p.float().square().sum().item()
+        if name in parts:
+            found[name] = p.float().norm().item()
+    found["all"] = squares**0.5
+    return found
+
+
+def tell(model):
+    parts = {"embed.weight", "proj.weight"}
+    now = measures(model, parts)
+    print0(" ".join(f"{name}:{value:.4g}" for name, value in now.items()))
+
+"""
+
 FORMS: dict[str, str] = {
     "plain": script(),
     "trials": script(trials=True),
@@ -621,6 +640,11 @@ if dist.get_rank() == 0:
         for n, m in model.named_modules():
             if n in watch.seen:
                 m.weight.grad.div_(watch.seen[n].norm())""",
+    ),
+    "measures in the loop": script(
+        more=MEASURES,
+        after_zero="    if step % 10 == 0:\n        tell(model)",
+        before_step="    now = measures(model, {'proj.weight'})\n    print0(now['all'])",
     ),
     "settings class": script(
         constants="class Settings:\n    steps = 3100\n    decay: float = 0.3\n\n\nhp = Settings()\n",
