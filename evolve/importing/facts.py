@@ -8,7 +8,7 @@ from typing import Any
 
 from evolve.importing.computing import is_harmless
 from evolve.importing.interpret import PARSER, Interpreter, Namespace, UnknownError
-from evolve.importing.trees import called, dotted, method, parents, string
+from evolve.importing.trees import called, dotted, follows, method, parents, string
 from evolve.operators.pruning.scopes import Scopes
 
 PLUMBING = {
@@ -153,7 +153,7 @@ class Facts:
         if key not in self._cache:
             self._busy.add(key)
             try:
-                self._cache[key] = self._bound(binding)
+                self._cache[key] = self._repeated(binding) if self._is_repeated(binding) else self._bound(binding)
             except (UnknownError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError):
                 self._cache[key] = UNKNOWN
             finally:
@@ -180,6 +180,28 @@ class Facts:
             return self.shown[binding.name]
         result = Interpreter(self._lookup, self._special, self._function).value(value)
         if isinstance(result, list | dict | set | Namespace) and self._is_changed(binding):
+            raise UnknownError
+        return result
+
+    def _is_repeated(self, binding: Any) -> bool:
+        """Whether a variable has one store, done anew in each turn of a loop that is run once, before all loads."""
+        if len(binding.stores) != 1 or binding.scope.node not in self._chain:
+            return False
+        statement = self.parent.get(binding.stores[0])
+        loop = self.parent.get(statement) if isinstance(statement, ast.Assign | ast.AnnAssign) else None
+        if not isinstance(loop, ast.For | ast.While) or loop in self._chain or self.parent.get(loop) not in self._chain:
+            return False
+        return all(follows(load, statement, loop.body, self.parent) for load in binding.loads)
+
+    def _repeated(self, binding: Any) -> Any:
+        """The value of such a variable, if each turn gives it the same one."""
+        statement = self.parent.get(binding.stores[0])
+        assert isinstance(statement, ast.Assign | ast.AnnAssign)
+        direct = isinstance(statement, ast.AnnAssign) or binding.stores[0] in statement.targets
+        if statement.value is None or not direct:
+            raise UnknownError
+        result = Interpreter(self._lookup, self._special, self._function).value(statement.value)
+        if not isinstance(result, int | float | str | None):
             raise UnknownError
         return result
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -41,6 +41,15 @@ def method(node: ast.AST) -> str:
 def parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
     """The node around each node; operators, which are shared, left out."""
     return {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+
+
+def follows(node: ast.AST, statement: ast.AST, body: list[ast.stmt], parent: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether a node stands in a later statement of a block than a given one."""
+    around: ast.AST | None = node
+    places = {id(each): index for index, each in enumerate(body)}
+    while around is not None and id(around) not in places:
+        around = parent.get(around)
+    return around is not None and places[id(around)] > places.get(id(statement), len(body))
 
 
 def walk_own(node: ast.AST) -> Iterator[ast.AST]:

@@ -646,6 +646,15 @@ if dist.get_rank() == 0:
         after_zero="    if step % 10 == 0:\n        tell(model)",
         before_step="    now = measures(model, {'proj.weight'})\n    print0(now['all'])",
     ),
+    "constant of the loop": script(
+        constants='SPREAD = int(os.environ.get("SPREAD", "0"))\n',
+        forward="""        loss = model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs])
+        loss.backward()""",
+        before_step="""    spread = SPREAD
+    if spread > 0 and loss.item() > 2:
+        for group in optimizer2.param_groups:
+            group["mu"] = 0.9 + 0.01 * spread""",
+    ),
     "settings class": script(
         constants="class Settings:\n    steps = 3100\n    decay: float = 0.3\n\n\nhp = Settings()\n",
         steps="hp.steps",

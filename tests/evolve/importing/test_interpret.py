@@ -182,3 +182,26 @@ def test_other_handlers_are_given_up_on(caught: str) -> None:
     before = f"def parsed(raw):\n    try:\n        return int(raw)\n    except {caught}:\n        return raw\n\n\n"
     assert value("parsed('x')", before) is UNKNOWN
     assert value("parsed('4')", before) == 4
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("spread = WIDTH - 3\nif spread > 0:\n    print(spread)", 0),
+        ("spread = WIDTH - 3\nspread += 1\nprint(spread)", UNKNOWN),
+        ("print(spread)\nspread = WIDTH - 3", UNKNOWN),
+        ("if step > 3:\n    spread = WIDTH - 3\nprint(spread)", UNKNOWN),
+        ("spread = WIDTH - step\nprint(spread)", UNKNOWN),
+        ("spread = [WIDTH]\nprint(spread)", UNKNOWN),
+        ("spread = other = WIDTH\nprint(spread)", 3),
+    ],
+)
+def test_what_each_turn_of_a_loop_sets_anew(body: str, expected: object) -> None:
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    tree = ast.parse(f"WIDTH = 3\nfor step in range(10):\n{lines}")
+    assert Facts(tree, {}).by_name("spread") == expected
+
+
+def test_what_a_loop_sets_is_unknown_outside_of_it() -> None:
+    text = "for step in range(10):\n    spread = 3\n    print(spread)\nprint(spread)"
+    assert Facts(ast.parse(text), {}).by_name("spread") is UNKNOWN
