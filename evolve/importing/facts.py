@@ -188,7 +188,9 @@ class Facts:
         if len(binding.stores) != 1 or binding.scope.node not in self._chain:
             return False
         statement = self.parent.get(binding.stores[0])
-        loop = self.parent.get(statement) if isinstance(statement, ast.Assign | ast.AnnAssign) else None
+        if not isinstance(statement, ast.Assign | ast.AnnAssign):
+            return False
+        loop = self.parent.get(statement)
         if not isinstance(loop, ast.For | ast.While) or loop in self._chain or self.parent.get(loop) not in self._chain:
             return False
         return all(follows(load, statement, loop.body, self.parent) for load in binding.loads)

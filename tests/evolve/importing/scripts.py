@@ -617,8 +617,9 @@ args = parse_args()
     .replace("range(len(val_x) // mbs)", "range(len(val_x) // val_mbs)")
     .replace("val_x[i*mbs:(i+1)*mbs], val_y[i*mbs:(i+1)*mbs]", "*(v[i*val_mbs:(i+1)*val_mbs] for v in (val_x, val_y))"),
     "plots": script(
-        imports="from torch.utils.tensorboard import SummaryWriter\n",
+        imports="from torch.utils.tensorboard import SummaryWriter\nimport wandb\n",
         preparation="""writer = None
+run = wandb.init(project="small", config={"steps": train_steps})
 if dist.get_rank() == 0:
     writer = SummaryWriter(log_dir="plots")
     writer.add_text("model", str(model))
@@ -630,7 +631,8 @@ if dist.get_rank() == 0:
         after_zero="""    if writer is not None:
         writer.add_scalar("loss", total.item() / batch_size, step)
         writer.add_scalars("rates", {"muon": optimizer2.param_groups[0]["lr"]}, step)
-        writer.flush()""",
+        writer.flush()
+    wandb.log({"step": step})""",
     ),
     "watching that is off": script(
         constants='WATCHES = os.environ.get("WATCHES", "0") == "1"\n',
