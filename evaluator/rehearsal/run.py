@@ -55,7 +55,33 @@ def prepare() -> None:
     torch.cuda.is_available = lambda: True
     torch.cuda.current_device = lambda: 0
     torch.cuda.device_count = lambda: 1
+    for name in ("torch.utils.tensorboard", "wandb"):  # they need not be installed
+        sys.modules[name] = _Logbook(name)
     nn.Linear(2, 2)(torch.zeros(1, 2)).sum().backward()
+
+
+class _Logbook(ModuleType):
+    """A module, class, object or function that scripts keep measures with; here it does nothing."""
+
+    def __init__(self, name: object = "", *_: object, **__: object) -> None:
+        super().__init__(str(name))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Logbook(name)
+
+    def __call__(self, *_: object, **__: object) -> Any:
+        return self
+
+    def __setitem__(self, key: object, value: object) -> None:
+        """Forget it."""
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing was opened."""
 
 
 def _identity(model: Any = None, **_: object) -> Any:

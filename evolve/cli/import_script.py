@@ -56,13 +56,14 @@ def command(
     --check finds that it trains differently.
     """
     from evolve.importing.convert import Asked
+    from evolve.importing.settings import overrides
 
     for setting in settings:
         if not setting.partition("=")[0].strip() or "=" not in setting:
             raise click.UsageError(f"--env: expected NAME=VALUE; got {setting}")
     if len(paths) > 1 and (output is None or output.is_file()):
         raise click.UsageError("several scripts need a folder to go to: give it with -o")
-    asked = Asked(dict(setting.split("=", 1) for setting in settings), claim, fractions)
+    asked = Asked(overrides(settings), claim, fractions)
     failed = [path for path in paths if not _one(path, asked, _target(path, paths, output), check)]
     if failed:
         raise SystemExit(1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 
 from evolve.importing.errors import NotImportableError
-from evolve.importing.trees import called, definitions_in, dotted, method, string
+from evolve.importing.trees import Definition, called, definitions_in, dotted, method, names_loaded, string
 
 _PARTS = {
     "GPT": {"embed", "blocks", "proj", "norm1", "norm2"},
@@ -38,7 +38,7 @@ def check_architecture(tree: ast.Module) -> None:
     """Check a script's modules.
 
     Raises:
-        NotImportableError: The model has other parameters than the benchmark's, or its passes are watched.
+        NotImportableError: The model has other parameters than the benchmark's.
     """
     classes = [each for each in definitions_in(tree) if isinstance(each, ast.ClassDef) and _is_module(each)]
     made = {each.name: _submodules(each, {c.name for c in classes}) for each in classes}
@@ -62,7 +62,6 @@ def check_architecture(tree: ast.Module) -> None:
                 else f"{each.name} has parameters of its own"
             )
             raise NotImportableError(f"the architecture differs from the benchmark's: {what}", extra or [each])
-    _check_watching(tree)
 
 
 def _is_module(node: ast.ClassDef) -> bool:
@@ -99,8 +98,17 @@ def _has_parameters(node: ast.AST) -> bool:
     return "Rotary" not in ast.dump(node)
 
 
-def _check_watching(tree: ast.Module) -> None:
-    watching = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and method(node) in _WATCHING]
+def check_watching(tree: ast.Module) -> None:
+    """Check that nothing watches the model's passes.
+
+    Args:
+        tree: The script, settings folded: what they switch off does not count.
+
+    Raises:
+        NotImportableError: Something does.
+    """
+    reached = [node for statement in _reached(tree) for node in ast.walk(statement)]
+    watching = [node for node in reached if isinstance(node, ast.Call) and method(node) in _WATCHING]
     if watching:
         raise NotImportableError(
             "activations and their gradients are out of an optimizer's reach under the contract: hooks on the model's "
@@ -125,6 +133,22 @@ def _check_watching(tree: ast.Module) -> None:
                 "the forward pass keeps something for the optimizer, which cannot see it under the contract",
                 [kept[name], node],
             )
+
+
+def _reached(tree: ast.Module) -> list[ast.stmt]:
+    """Statements of a module but for definitions that none of the others leads to."""
+    known: dict[str, list[ast.stmt]] = {}
+    for each in tree.body:
+        if isinstance(each, Definition):
+            known.setdefault(each.name, []).append(each)
+    todo = [each for each in tree.body if not isinstance(each, Definition)]
+    found: list[ast.stmt] = []
+    while todo:
+        statement = todo.pop()
+        found.append(statement)
+        for name in names_loaded(statement):
+            todo += known.pop(name, [])
+    return found
 
 
 def mean_loss(tree: ast.Module) -> bool:

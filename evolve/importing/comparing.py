@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evaluator.rehearsal import Losses, Part, Sizes, rehearse
@@ -23,6 +23,8 @@ from evolve.importing.trees import Definition, called, dotted, literal, method, 
 
 TOLERANCE = 2e-3
 """Relative difference between a script's first loss and the task's that rounding can explain."""
+_WIDER_STEPS = 3
+_SCRIPT_ENDED = "the script ended early"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Pair:
 def compare(pairs: Sequence[Pair], sizes: Sizes | None = None) -> list[Comparison]:
     """Run scripts and their genomes for a few steps and compare their losses.
 
+    Scripts that fail at these sizes for a shape are tried once more: twice as wide, with one layer, for fewer steps.
+
     Args:
         pairs: What to compare.
         sizes: How small.
@@ -79,6 +83,21 @@ def compare(pairs: Sequence[Pair], sizes: Sizes | None = None) -> list[Compariso
         NotImportableError: A script's model cannot be taken out of it.
     """
     sizes = sizes or Sizes()
+    found = _compared(pairs, sizes)
+    again = [index for index, each in enumerate(found) if _is_too_small(each)]
+    if again:
+        wider = replace(sizes, width=2 * sizes.width, layers=1, steps=min(sizes.steps, _WIDER_STEPS))
+        for index, other in zip(again, _compared([pairs[index] for index in again], wider), strict=True):
+            found[index] = other if not _is_too_small(other) else found[index]
+    return found
+
+
+def _is_too_small(found: Comparison) -> bool:
+    """Whether a script seems to have failed at its small sizes: some need ranks or blocks that a model has room for."""
+    return found.error.startswith(_SCRIPT_ENDED) and any(word in found.error for word in ("shape", "size", "dimension"))
+
+
+def _compared(pairs: Sequence[Pair], sizes: Sizes) -> list[Comparison]:
     made = [_parts(pair, sizes) for pair in pairs]
     losses = rehearse([part for parts, _ in made for part in parts], sizes)
     return [_judged(losses[2 * index], losses[2 * index + 1], sizes, scale) for index, (_, scale) in enumerate(made)]
@@ -105,7 +124,7 @@ def _parts(pair: Pair, sizes: Sizes) -> tuple[tuple[Part, Part], int]:
 def _judged(script: Losses, genome: Losses, sizes: Sizes, scale: int) -> Comparison:
     error = ""
     if script.error:
-        error = f"the script ended early: {_last(script.error)}"
+        error = f"{_SCRIPT_ENDED}: {_last(script.error)}"
     elif genome.error:
         error = f"the genome ended early: {_last(genome.error)}"
     count = min(len(script.training), len(genome.training))
@@ -132,7 +151,7 @@ def _arguments(tree: ast.Module, given: Mapping[str, str]) -> list[tuple[str, st
                 name = flag.lstrip("-").replace("-", "_")
                 if name in given:
                     switch = any(k.arg == "action" and str(string(k.value)).startswith("store_") for k in node.keywords)
-                    found.append((flag, "" if switch else given[name]))
+                    found += [(flag, each) for each in ([""] if switch else given[name].split("\n"))]
     return found
 
 
@@ -158,8 +177,9 @@ class _Small(ast.NodeTransformer):
         self.generic_visit(node)
         if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
-            if name in self._names and (node.col_offset == 0 or not isinstance(node.value, ast.Name)):
-                node.value = ast.copy_location(ast.Constant(self._names[name]), node.value)
+            size = self._names.get("mbs" if name.endswith("_mbs") else name)
+            if size is not None and (node.col_offset == 0 or not isinstance(node.value, ast.Name)):
+                node.value = ast.copy_location(ast.Constant(size), node.value)
             shown = literal(self._shown[name]) if name in self._shown and node.col_offset == 0 else None
             if shown is not None:
                 node.value = ast.copy_location(shown, node.value)

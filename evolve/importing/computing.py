@@ -113,6 +113,26 @@ def without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
     return body
 
 
+def makes_new(node: ast.expr) -> bool:
+    """Whether an expression's value is an object that did not exist before."""
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute):
+            return node.func.attr in ("parse_args", "parse_known_args", "copy")
+        return isinstance(node.func, ast.Name) and node.func.id in ("dict", "list", "set", "sorted")
+    return isinstance(node, ast.Dict | ast.List | ast.Set | ast.DictComp | ast.ListComp | ast.SetComp)
+
+
+_ERRORS: dict[str, type[Exception]] = {"ValueError": ValueError, "SyntaxError": SyntaxError, "Exception": Exception}
+
+
+def caught_by(kind: ast.expr | None) -> tuple[type[Exception], ...]:
+    """Exceptions that an `except` names, of those that a text which is no value raises."""
+    if kind is None:
+        return (Exception,)
+    named = kind.elts if isinstance(kind, ast.Tuple) else [kind]
+    return tuple(_ERRORS[each.id] for each in named if isinstance(each, ast.Name) and each.id in _ERRORS)
+
+
 _QUIET = words(
     """
 len abs min max int float bool str isinstance getattr hasattr set list sorted any all tuple

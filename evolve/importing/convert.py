@@ -10,7 +10,7 @@ from evaluator.allowed import MODULES
 from evaluator.check import Rejected, check
 from evolve.exporting.found import found_in
 from evolve.importing.anatomy import Anatomy, Length, dissect, is_alias, length
-from evolve.importing.architecture import check_architecture
+from evolve.importing.architecture import check_architecture, check_watching
 from evolve.importing.cleaning import clean, in_place, named_model, seeded
 from evolve.importing.devices import without_cuda
 from evolve.importing.effects import Effects, definitions
@@ -90,6 +90,7 @@ def imported(script: Script, asked: Asked) -> Imported:
     names, seed = seeds(anatomy.before, facts, anatomy.model)
     steps = _name_steps(tree, long)
     final = folded(tree, lambda now: Facts(now, asked.given, names | {steps}, shown, dissect(now).chain), clean)
+    check_watching(tree)
     seeded(tree, names, seed)
     named_model(tree, dissect(tree).names)
     without_cuda(tree, dissect(tree))
@@ -210,7 +211,7 @@ def _horizon(steps: str, stop: int, long: Length, iso: bool) -> str:
 def _title(script: Script, asked: Asked, shown: Mapping[str, object], stop: int, long: Length) -> str:
     settings = {**{name: str(value) for name, value in shown.items()}, **asked.given}
     told = f" with {', '.join(f'{name}={value}' for name, value in sorted(settings.items()))}" if settings else ""
-    told = told.replace("\\", "\\\\").replace('"""', "'''")
+    told = told.replace("\n", ", ").replace("\\", "\\\\").replace('"""', "'''")
     name = "".join(c for c in script.name if c.isprintable()).replace("\\", "/").replace('"', "'")
     return f"Imported from {name} (SHA-256 {script.digest}){told}: {stop} steps."
 

@@ -15,6 +15,7 @@ from evolve.importing.trees import (
     blocks,
     called,
     dotted,
+    made_inside,
     method,
     names_bound,
     names_loaded,
@@ -36,7 +37,8 @@ _QUIET = _words(
     "print len range enumerate zip sorted list tuple set dict float int str bool abs min max sum any all round "
     "isinstance getattr hasattr type id repr open iter next reversed map filter frozenset exit quit hash callable vars "
     "Path tqdm perf_counter ceil floor sqrt log cos exp partial defaultdict deque OrderedDict Counter deepcopy "
-    "dataclass nullcontext ValueError RuntimeError Exception input vars dir locals globals super"
+    "dataclass nullcontext ValueError RuntimeError Exception input vars dir locals globals super "
+    "SummaryWriter"
 )
 _QUIET_METHODS = _words(
     """
@@ -51,6 +53,7 @@ _QUIET_METHODS = _words(
     add_argument parse_args parse_known_args bit_length is_integer t stack dot matmul mm bmm rfind find removeprefix
     removesuffix islower isdigit total_seconds now today synchronize add_scalar set_description set_postfix
     memory_allocated max_memory_allocated reset_peak_memory_stats record elapsed_time set_epoch nelement get_device
+    add_scalars add_text add_histogram add_image add_images add_figure add_hparams add_custom_scalars
     """
 )
 """Methods that leave their receiver alone, or change only what does not matter: modes, gradients to None."""
@@ -86,6 +89,7 @@ class Effects:
     def __init__(self, definitions: dict[str, Definition], needed: set[str], models: Iterable[str] = ()) -> None:
         self._definitions, self.needed, self._models = definitions, needed, frozenset(models)
         self._verdicts: dict[str, bool] = {}
+        self._fresh: frozenset[str] = frozenset()
 
     def functions(self) -> dict[str, Function]:
         """Functions of the script by name."""
@@ -108,7 +112,8 @@ class Effects:
             case ast.Import() | ast.ImportFrom():
                 return any(self._is_needed(name, own) for name in names_bound(statement))
             case ast.Assign(targets=targets, value=value):
-                return any(self._stores(target, own) for target in targets) or self.acts(value, own)
+                seen = any(self._stores(target, own) and not self._fills(target) for target in targets)
+                return seen or self.acts(value, own)
             case ast.AnnAssign(target=target, value=value):
                 return value is not None and (self._stores(target, own) or self.acts(value, own))
             case ast.AugAssign(target=target, value=value):
@@ -154,6 +159,12 @@ class Effects:
         if isinstance(base, ast.Name) and base.id in own and base.id != "self":
             return True  # a function's parameter may be anybody's object
         return not isinstance(base, ast.Name) or self._is_needed(base.id, own) or base.id in _LOOPED
+
+    def _fills(self, target: ast.expr) -> bool:
+        """Whether storing there fills a container that the function at hand made and that nobody else knows of."""
+        return (
+            isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and target.value.id in self._fresh
+        )
 
     def acts(self, node: ast.AST | None, own: frozenset[str] = frozenset()) -> bool:
         """Whether evaluating an expression changes anything that matters."""
@@ -209,7 +220,11 @@ class Effects:
             return any(
                 self.matters(s, own | parameters) for s in function.body if not _sets_self(s) and not _calls_super(s)
             )
-        return any(self.matters(s, own | parameters) for s in function.body)
+        outer, self._fresh = self._fresh, made_inside(function) - parameters - shared
+        try:
+            return any(self.matters(s, own | parameters) for s in function.body)
+        finally:
+            self._fresh = outer
 
 
 _LOOPED = frozenset({"group", "g", "opt", "optimizer", "p", "param", "param_group", "state", "pg", "module", "block"})

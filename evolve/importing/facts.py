@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from evolve.importing.computing import is_harmless
-from evolve.importing.interpret import Interpreter, Namespace, UnknownError
-from evolve.importing.trees import called, dotted, method, parents, string
+from evolve.importing.interpret import PARSER, Interpreter, Namespace, UnknownError
+from evolve.importing.trees import called, dotted, follows, method, parents, string
 from evolve.operators.pruning.scopes import Scopes
 
 PLUMBING = {
@@ -47,6 +47,7 @@ _WORLD: dict[str, Any] = {
     "torch.distributed.is_initialized": True,
 }
 UNKNOWN = object()
+_LONGEST_LITERAL = 1000
 
 
 class Facts:
@@ -152,7 +153,7 @@ class Facts:
         if key not in self._cache:
             self._busy.add(key)
             try:
-                self._cache[key] = self._bound(binding)
+                self._cache[key] = self._repeated(binding) if self._is_repeated(binding) else self._bound(binding)
             except (UnknownError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError):
                 self._cache[key] = UNKNOWN
             finally:
@@ -179,6 +180,30 @@ class Facts:
             return self.shown[binding.name]
         result = Interpreter(self._lookup, self._special, self._function).value(value)
         if isinstance(result, list | dict | set | Namespace) and self._is_changed(binding):
+            raise UnknownError
+        return result
+
+    def _is_repeated(self, binding: Any) -> bool:
+        """Whether a variable has one store, done anew in each turn of a loop that is run once, before all loads."""
+        if len(binding.stores) != 1 or binding.scope.node not in self._chain:
+            return False
+        statement = self.parent.get(binding.stores[0])
+        if not isinstance(statement, ast.Assign | ast.AnnAssign):
+            return False
+        loop = self.parent.get(statement)
+        if not isinstance(loop, ast.For | ast.While) or loop in self._chain or self.parent.get(loop) not in self._chain:
+            return False
+        return all(follows(load, statement, loop.body, self.parent) for load in binding.loads)
+
+    def _repeated(self, binding: Any) -> Any:
+        """The value of such a variable, if each turn gives it the same one."""
+        statement = self.parent.get(binding.stores[0])
+        assert isinstance(statement, ast.Assign | ast.AnnAssign)
+        direct = isinstance(statement, ast.AnnAssign) or binding.stores[0] in statement.targets
+        if statement.value is None or not direct:
+            raise UnknownError
+        result = Interpreter(self._lookup, self._special, self._function).value(statement.value)
+        if not isinstance(result, int | float | str | None):
             raise UnknownError
         return result
 
@@ -233,10 +258,17 @@ class Facts:
             rest = [*node.args[1:], *(k.value for k in node.keywords)]
             default = run.evaluate(rest[0]) if rest else None
             return self._setting(run.evaluate(node.args[0]), default)
+        if path == "ast.literal_eval" and len(node.args) == 1:
+            text = run.evaluate(node.args[0])
+            if not isinstance(text, str) or len(text) > _LONGEST_LITERAL:
+                raise UnknownError
+            return ast.literal_eval(text)
         if path in _WORLD and not node.args:
             return _WORLD[path]
         if isinstance(node.func, ast.Attribute) and node.func.attr in _PARSED:
             return self._arguments(node.func.value)
+        if method(node) in ("ArgumentParser", "add_argument_group", "add_mutually_exclusive_group"):
+            return PARSER
         if isinstance(node.func, ast.Name) and not node.args and not node.keywords:
             return self._instance(node.func, run)
         if path in ("Namespace", "SimpleNamespace", "argparse.Namespace", "types.SimpleNamespace") and not node.args:
@@ -273,6 +305,9 @@ class Facts:
                 text = self.given[name]
                 flag = text.lower() in ("1", "true", "yes") if action in ("store_true", "store_false") else text
                 default = kind(text) if kind else flag
+                if action == "append":
+                    earlier = list(self.value(keywords["default"]) or ()) if "default" in keywords else []
+                    default = [*earlier, *(kind(each) if kind else each for each in text.split("\n"))]
             elif kind and isinstance(default, str):
                 default = kind(default)
             values[name] = default

@@ -18,7 +18,9 @@ from evolve.importing.computing import (
     METHODS,
     TYPES,
     UNARY,
+    caught_by,
     is_harmless,
+    makes_new,
     without_docstring,
 )
 
@@ -35,6 +37,10 @@ class Namespace:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.values = dict(values)
+
+
+PARSER = object()
+"""Any parser of command line arguments: what it parses is known to those who know all of the script."""
 
 
 class Interpreter:
@@ -76,6 +82,7 @@ class Interpreter:
             AttributeError,
             RecursionError,
             MemoryError,
+            SyntaxError,
         ) as error:
             raise UnknownError from error
 
@@ -111,9 +118,10 @@ class Interpreter:
             case ast.Set(elts=parts):
                 return {self.evaluate(part) for part in self._unstarred(parts)}
             case ast.Dict(keys=keys, values=values):
-                if None in keys:
-                    raise UnknownError
-                return {self.evaluate(k): self.evaluate(v) for k, v in zip(keys, values, strict=True) if k}
+                found: dict[Any, Any] = {}
+                for key, each in zip(keys, values, strict=True):
+                    found |= {self.evaluate(key): self.evaluate(each)} if key else self._mapping(each)
+                return found
             case ast.UnaryOp(op=op, operand=inner):
                 return UNARY[type(op)](self.evaluate(inner))
             case ast.BinOp(left=left, op=op, right=right):
@@ -140,6 +148,12 @@ class Interpreter:
         if any(isinstance(part, ast.Starred) for part in parts):
             raise UnknownError
         return parts
+
+    def _mapping(self, node: ast.expr) -> dict[Any, Any]:
+        value = self.evaluate(node)
+        if not isinstance(value, dict):
+            raise UnknownError
+        return value
 
     def _binary(self, op: ast.operator, left: Any, right: Any) -> Any:
         if type(op) not in BINARY:
@@ -255,13 +269,28 @@ class Interpreter:
                 raise UnknownError
             for each, part in zip(target.elts, parts, strict=True):
                 self._bind(each, part)
+        elif isinstance(target, ast.Attribute):
+            self._made_here(target.value, Namespace).values[target.attr] = value
+        elif isinstance(target, ast.Subscript):
+            self._made_here(target.value, dict | list)[self.evaluate(target.slice)] = value
         else:
             raise UnknownError
 
+    def _made_here(self, name: ast.expr, kind: Any) -> Any:
+        """An object that the running function made itself, and so may change: nobody else knows of it yet."""
+        if not isinstance(name, ast.Name):
+            raise UnknownError
+        found = self.evaluate(name)
+        made = self._locals[0].get("\0made", ()) if self._locals else ()
+        if not isinstance(found, kind) or not any(found is each for each in made):
+            raise UnknownError
+        return found
+
     def _call(self, node: ast.Call) -> Any:
-        if any(isinstance(argument, ast.Starred) for argument in node.args) or any(
-            k.arg is None for k in node.keywords
-        ):
+        spread = any(k.arg is None for k in node.keywords) and not (
+            isinstance(node.func, ast.Name) and node.func.id == "dict"
+        )
+        if spread or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise UnknownError
         if isinstance(node.func, ast.Name):
             definition = self._functions(node.func)
@@ -277,7 +306,12 @@ class Interpreter:
                 if len(found) > _MOST_SIZE:
                     raise UnknownError
                 return found
-            if node.func.id in BUILTINS and not (node.func.id == "dict" and arguments):
+            if node.func.id == "dict":
+                if len(arguments) > 1 or not all(isinstance(each, dict | list) for each in arguments):
+                    raise UnknownError
+                for keyword in node.keywords:
+                    named |= {} if keyword.arg else self._mapping(keyword.value)
+            if node.func.id in BUILTINS:
                 return BUILTINS[node.func.id](*arguments, **named)
         raise UnknownError
 
@@ -351,8 +385,10 @@ class Interpreter:
                     done, result = self._run(yes if self.evaluate(test) else no)
                     if done:
                         return True, result
+                case ast.Assign(targets=[ast.Tuple(elts=[target, *_])], value=value) if _parses_known(value):
+                    self._bind(target, self._noted(value))
                 case ast.Assign(targets=[target], value=value):
-                    self._bind(target, self.evaluate(value))
+                    self._bind(target, self._noted(value))
                 case ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value):
                     self._bind(target, self.evaluate(value))
                 case ast.AugAssign(target=ast.Name() as target, op=op, value=value):
@@ -371,11 +407,39 @@ class Interpreter:
                     if not any(container is value for frame in self._locals for value in frame.values()):
                         raise UnknownError
                     getattr(container, attr)(self.evaluate(item))
-                case ast.Pass() | ast.Expr(value=ast.Constant()):
+                case ast.Try(body=tried, handlers=[handler], orelse=[], finalbody=[]):
+                    done, result = self._try(tried, handler)
+                    if done:
+                        return True, result
+                case ast.Expr(
+                    value=ast.Call(func=ast.Attribute(value=owner, attr="add_argument" | "set_defaults"))
+                ) if self.evaluate(owner) is PARSER:
                     pass
+                case ast.Pass() | ast.Assert() | ast.Expr(value=ast.Constant()):
+                    pass  # an assertion that fails ends the script: there is nothing to import then
                 case _:
                     raise UnknownError
         return False, None
+
+    def _try(self, body: list[ast.stmt], handler: ast.ExceptHandler) -> tuple[bool, Any]:
+        """A block whose only failures that count are texts that are no values."""
+        try:
+            return self._run(body)
+        except (ValueError, SyntaxError) as error:
+            if handler.name or not isinstance(error, caught_by(handler.type)):
+                raise UnknownError from error
+            return self._run(handler.body)
+
+    def _noted(self, node: ast.expr) -> Any:
+        """The value of an expression; the running function may change it if the expression has just made it."""
+        found = self.evaluate(node)
+        if makes_new(node):
+            self._locals[0].setdefault("\0made", []).append(found)
+        return found
+
+
+def _parses_known(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "parse_known_args"
 
 
 def _size(value: Any) -> int:

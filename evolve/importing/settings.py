@@ -131,5 +131,9 @@ def seeds(before: list[ast.stmt], facts: Facts, model: int) -> tuple[frozenset[s
 
 
 def overrides(pairs: tuple[str, ...]) -> Mapping[str, str]:
-    """`K=V` texts as a mapping."""
-    return dict(pair.split("=", 1) for pair in pairs)
+    """`K=V` texts as a mapping; the values of a K that is given several times are its lines."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        found[name] = f"{found[name]}\n{value}" if name in found else value
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -41,6 +41,15 @@ def method(node: ast.AST) -> str:
 def parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
     """The node around each node; operators, which are shared, left out."""
     return {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+
+
+def follows(node: ast.AST, statement: ast.AST, body: list[ast.stmt], parent: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether a node stands in a later statement of a block than a given one."""
+    around: ast.AST | None = node
+    places = {id(each): index for index, each in enumerate(body)}
+    while around is not None and id(around) not in places:
+        around = parent.get(around)
+    return around is not None and places[id(around)] > places.get(id(statement), len(body))
 
 
 def walk_own(node: ast.AST) -> Iterator[ast.AST]:
@@ -124,6 +133,29 @@ def names_bound(statement: ast.stmt) -> set[str]:
             }
             found -= inner - outside
     return found
+
+
+def made_inside(function: Function) -> frozenset[str]:
+    """Variables of a function that never are anything but new containers: `found = {}`."""
+    made: set[str] = set()
+    places: set[int] = set()
+    other: set[str] = set()
+    for node in ast.walk(function):
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name() as target], value=value)
+                | ast.AnnAssign(target=ast.Name() as target, value=value)
+            ) if isinstance(value, ast.Dict | ast.List | ast.Set | ast.DictComp | ast.ListComp):
+                made.add(target.id)
+                places.add(id(target))
+            case ast.ExceptHandler(name=str(name)) | ast.alias(asname=str(name)) | ast.alias(name=name):
+                other.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                other.add(name)
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in places:
+            other.add(node.id)
+    return frozenset(made - other)
 
 
 def _in_comprehension(statement: ast.stmt, name: ast.Name) -> bool:

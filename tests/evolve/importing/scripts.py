@@ -521,6 +521,46 @@ def momentum_at(step):
 
 """
 
+WATCH = '''class Watch:
+    """Keeps what flows into the layers."""
+
+    def __init__(self, model):
+        self.seen = {}
+        self.handles = [
+            m.register_forward_pre_hook(self.keep(n)) for n, m in model.named_modules() if isinstance(m, nn.Linear)
+        ]
+
+    def keep(self, name):
+        def hook(module, inputs):
+            self.seen[name] = inputs[0].detach()
+
+        return hook
+
+    @classmethod
+    def on(cls, model):
+        return Watch(model)
+
+'''
+
+MEASURES = """@torch.no_grad()
+def measures(model, parts):
+    found = {"step": step}
+    squares = 0.0
+    for name, p in model.named_parameters():
+        squares += p.float().square().sum().item()
+        if name in parts:
+            found[name] = p.float().norm().item()
+    found["all"] = squares**0.5
+    return found
+
+
+def tell(model):
+    parts = {"embed.weight", "proj.weight"}
+    now = measures(model, parts)
+    print0(" ".join(f"{name}:{value:.4g}" for name, value in now.items()))
+
+"""
+
 FORMS: dict[str, str] = {
     "plain": script(),
     "trials": script(trials=True),
@@ -553,6 +593,69 @@ for block in model.blocks:
     block.norm1.gains.data.mul_(1 + 0.1 * s)
 """,
         schedule=SCHEDULE.replace("* eta", "* eta * args.lr_scale"),
+    ),
+    "parser in a function": script(
+        imports="import argparse\n",
+        constants="""def parse_args():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--iterations", type=int, default=3050)
+    parser.add_argument("--cooldown", type=float, default=0.6)
+    parser.add_argument("--val-mbs", type=int, default=None)
+    args = parser.parse_args()
+    assert 0 < args.cooldown <= 1
+    if args.val_mbs is None:
+        args.val_mbs = 64
+    return args
+
+
+args = parse_args()
+""",
+        steps="args.iterations",
+        schedule=SCHEDULE.replace("cooldown_frac=0.7", "cooldown_frac=args.cooldown"),
+        init="val_mbs = args.val_mbs\n",
+    )
+    .replace("range(len(val_x) // mbs)", "range(len(val_x) // val_mbs)")
+    .replace("val_x[i*mbs:(i+1)*mbs], val_y[i*mbs:(i+1)*mbs]", "*(v[i*val_mbs:(i+1)*val_mbs] for v in (val_x, val_y))"),
+    "plots": script(
+        imports="from torch.utils.tensorboard import SummaryWriter\nimport wandb\n",
+        preparation="""writer = None
+run = wandb.init(project="small", config={"steps": train_steps})
+if dist.get_rank() == 0:
+    writer = SummaryWriter(log_dir="plots")
+    writer.add_text("model", str(model))
+""",
+        forward="""        loss = model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs])
+        total += loss.detach()
+        loss.backward()""",
+        before_forward="    total = 0",
+        after_zero="""    if writer is not None:
+        writer.add_scalar("loss", total.item() / batch_size, step)
+        writer.add_scalars("rates", {"muon": optimizer2.param_groups[0]["lr"]}, step)
+        writer.flush()
+    wandb.log({"step": step})""",
+    ),
+    "watching that is off": script(
+        constants='WATCHES = os.environ.get("WATCHES", "0") == "1"\n',
+        more=WATCH,
+        init="watch = Watch.on(model) if WATCHES else None\n",
+        before_step="""    if watch is not None:
+        for n, m in model.named_modules():
+            if n in watch.seen:
+                m.weight.grad.div_(watch.seen[n].norm())""",
+    ),
+    "measures in the loop": script(
+        more=MEASURES,
+        after_zero="    if step % 10 == 0:\n        tell(model)",
+        before_step="    now = measures(model, {'proj.weight'})\n    print0(now['all'])",
+    ),
+    "constant of the loop": script(
+        constants='SPREAD = int(os.environ.get("SPREAD", "0"))\n',
+        forward="""        loss = model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs])
+        loss.backward()""",
+        before_step="""    spread = SPREAD
+    if spread > 0 and loss.item() > 2:
+        for group in optimizer2.param_groups:
+            group["mu"] = 0.9 + 0.01 * spread""",
     ),
     "settings class": script(
         constants="class Settings:\n    steps = 3100\n    decay: float = 0.3\n\n\nhp = Settings()\n",
@@ -751,6 +854,10 @@ REFUSED: dict[str, tuple[str, str]] = {
         script(
             init="for m in model.modules():\n    m.register_forward_hook(lambda m, i, o: setattr(m, 'seen', i[0]))\n"
         ),
+        "hook",
+    ),
+    "watching that is on": (
+        script(constants="WATCHES = True\n", more=WATCH, init="watch = Watch.on(model) if WATCHES else None\n"),
         "hook",
     ),
     "kept activations": (

@@ -145,3 +145,14 @@ def test_a_log_needs_a_script_before_its_first_rule(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(NotImportableError, match="UTF-8"):
         read(path)
+
+
+def test_a_script_that_needs_width_is_compared_wider() -> None:
+    halved = """    for p in model.blocks.parameters():
+        if p.ndim == 2:
+            p.grad[:192].view(192, -1).mul_(0.5)"""
+    wide, wrong = (from_text("x.py", script(before_step=each)) for each in (halved, halved.replace("192", "3000")))
+    made_of = [Pair(each, imported(each, Asked({})), {}) for each in (wide, wrong)]
+    found, failed = compare(made_of, SIZES)
+    assert (found.equal, found.steps) == (True, 3), found.text()
+    assert "shape" in failed.error
