@@ -58,6 +58,10 @@ class Linear:
         """Whether it is the same number always."""
         return not self.step and not self.total
 
+    def is_zero(self) -> bool:
+        """Whether it is nothing always."""
+        return self.is_constant() and not self.one
+
     def least(self) -> Fraction | None:
         """Its least value over all steps of all runs; None without a bound.
 
@@ -96,13 +100,17 @@ class Ranges:
         right, over = parts[1]
         if under is None and over is None:
             difference = left.plus(right.scaled(Fraction(-1)))
+            settled = _is_whole(left) and _is_whole(right)
+            settled = settled or (right.is_zero() and _is_one_term(left)) or (left.is_zero() and _is_one_term(right))
         elif over is None and right.is_constant() and under is not None:
             difference = left.plus(under.scaled(-right.one))
+            settled = _is_whole(left) and _is_whole(under)  # rounded once, by the division
         elif under is None and left.is_constant() and over is not None:
             difference = over.scaled(left.one).plus(right.scaled(Fraction(-1)))
+            settled = _is_whole(right) and _is_whole(over)
         else:
             return None
-        return None if difference.is_constant() else _sign(node.ops[0], difference)
+        return None if difference.is_constant() else _sign(node.ops[0], difference, settled)
 
     def _ratio(self, node: ast.expr) -> tuple[Linear, Linear | None] | None:
         """An expression as (numerator, denominator that is positive, or None for 1)."""
@@ -188,13 +196,19 @@ def _inexact(number: Linear) -> Linear:
     return Linear(number.step, number.total, number.one, number.last, exact=False)
 
 
-def _sign(op: ast.cmpop, difference: Linear) -> bool | None:
-    """How `difference op 0` comes out, if it always comes out alike."""
+def _sign(op: ast.cmpop, difference: Linear, settled: bool) -> bool | None:
+    """How `difference op 0` comes out, if it always comes out alike.
+
+    Args:
+        op: The comparison.
+        difference: Left side minus right side.
+        settled: Whether rounding cannot turn "not less" into "less", or "not more" into "more".
+    """
     least, most = difference.least(), difference.scaled(Fraction(-1)).least()
     slack = Fraction(0) if difference.exact else _SLACK
-    not_negative = least is not None and least >= 0 and (difference.exact or least >= slack or _is_plain(difference))
+    not_negative = least is not None and least >= 0 and (difference.exact or least >= slack or settled)
     positive = least is not None and least > slack
-    not_positive = most is not None and most >= 0 and (difference.exact or most >= slack or _is_plain(difference))
+    not_positive = most is not None and most >= 0 and (difference.exact or most >= slack or settled)
     negative = most is not None and most > slack
     match op:
         case ast.Lt():
@@ -213,10 +227,15 @@ def _sign(op: ast.cmpop, difference: Linear) -> bool | None:
             return None
 
 
-def _is_plain(difference: Linear) -> bool:
-    """Whether rounding cannot change the sign: one term alone, or whole coefficients (a quotient is rounded last)."""
-    terms = (difference.step, difference.total, difference.one)
-    return sum(bool(term) for term in terms) == 1 or all(term.denominator == 1 for term in terms)
+def _is_whole(side: Linear) -> bool:
+    """Whether a side is computed without rounding: its coefficients are whole numbers."""
+    return all(term.denominator == 1 for term in (side.step, side.total, side.one))
+
+
+def _is_one_term(side: Linear) -> bool:
+    """Whether a side's sign is that of its one term, however often it is rounded."""
+    terms = [term for term in (side.step, side.total, side.one) if term]
+    return len(terms) == 1 and abs(terms[0]) > _SLACK
 
 
 def _step_arguments(reading: Reading) -> dict[ast.AST, int]:

@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 from barnacles import BARNACLES, PROVEN
 from dry_run import trajectory
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evolve.operators.prune import pruned, steps
@@ -206,6 +206,7 @@ COEFFICIENT = st.one_of(st.integers(-3, 3), st.sampled_from([0.5, 0.9, 1.0, 1.1,
 
 
 @settings(max_examples=300, deadline=None)
+@example(a=-1, b=0.9, c=0, d=0.9, op="<=", divided=True)
 @given(
     a=COEFFICIENT,
     b=COEFFICIENT,
