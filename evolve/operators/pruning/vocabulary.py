@@ -92,7 +92,7 @@ NOT_VALUES = words("""
 """Methods with a trailing underscore that change more than values."""
 
 CONTAINER_WRITES = words("""
-    append extend insert add update clear appendleft extendleft
+    append extend insert add update clear appendleft extendleft sort subtract
 """)
 """Methods of lists, sets, dicts and deques that write to their receiver."""
 
