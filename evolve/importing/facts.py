@@ -162,9 +162,15 @@ class Facts:
         return self._cache[key]
 
     def _bound(self, binding: Any) -> Any:
-        if len(binding.stores) != 1 or binding.scope.node not in self._chain:
+        if not binding.stores or binding.scope.node not in self._chain:
             raise UnknownError
-        store = binding.stores[0]
+        first, *others = (self._stored(binding, store) for store in binding.stores)
+        if others and (not _is_plain(first) or any(type(each) is not type(first) or each != first for each in others)):
+            raise UnknownError
+        return first
+
+    def _stored(self, binding: Any, store: ast.AST) -> Any:
+        """The value that one assignment gives a variable."""
         statement = self.parent.get(store)
         if isinstance(statement, ast.Tuple):
             value = self._paired(statement, store)
@@ -299,6 +305,10 @@ class Facts:
                 case _:
                     raise UnknownError
         return Namespace({key: value for key, value in values.items() if value is not UNKNOWN})
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 _PARSED = frozenset(["parse_args", "parse_known_args"])

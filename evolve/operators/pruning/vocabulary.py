@@ -116,6 +116,11 @@ OPTIMIZER_API = words("""
 """)
 """Attributes through which torch, or whoever drives an optimizer, may reach into a class of the genome."""
 
+MODULE_API = words("""
+    forward _call_impl _compiled_call_impl train eval
+""")
+"""Attributes of a module that are called without being named: a store to one may change all passes."""
+
 TENSOR_ATTRIBUTES = words("""
     grad data requires_grad grad_fn is_leaf names shape dtype device layout real imag weight bias gains
     training  mT T H mH ndim itemsize nbytes
