@@ -195,7 +195,9 @@ def _refuse(hooks: Hooks, statements: list[ast.stmt]) -> None:
             )
             if any(module not in MODULES for module in modules):
                 raise NotImportableError(
-                    f"{', '.join(modules)} may not be imported in a genome: write out what is used of it", [statement]
+                    f"{', '.join(modules)} may not be imported in a genome: write what is used of it with torch or "
+                    "math (long tables of numbers are not accepted either: compute them)",
+                    [statement],
                 )
 
 

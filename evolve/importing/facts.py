@@ -46,6 +46,7 @@ _WORLD: dict[str, Any] = {
     "dist.is_initialized": True,
     "torch.distributed.is_initialized": True,
 }
+_LONGEST = 400
 UNKNOWN = object()
 
 
@@ -239,6 +240,8 @@ class Facts:
             rest = [*node.args[1:], *(k.value for k in node.keywords)]
             default = run.evaluate(rest[0]) if rest else None
             return self._setting(run.evaluate(node.args[0]), default)
+        if path == "ast.literal_eval" and len(node.args) == 1:
+            return _literal(run.evaluate(node.args[0]))
         if path in _WORLD and not node.args:
             return _WORLD[path]
         if isinstance(node.func, ast.Attribute) and node.func.attr in _PARSED:
@@ -278,7 +281,7 @@ class Facts:
             if name in self.given:
                 text = self.given[name]
                 flag = text.lower() in ("1", "true", "yes") if action in ("store_true", "store_false") else text
-                default = kind(text) if kind else flag
+                default = kind(text) if kind else text.split() if action == "append" else flag
             elif kind and isinstance(default, str):
                 default = kind(default)
             values[name] = default
@@ -305,6 +308,15 @@ class Facts:
                 case _:
                     raise UnknownError
         return Namespace({key: value for key, value in values.items() if value is not UNKNOWN})
+
+
+def _literal(text: Any) -> Any:
+    if not isinstance(text, str) or len(text) > _LONGEST:
+        raise UnknownError
+    try:
+        return ast.literal_eval(text)
+    except SyntaxError as error:
+        raise ValueError(text) from error
 
 
 def _is_plain(value: Any) -> bool:

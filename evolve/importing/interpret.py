@@ -30,6 +30,10 @@ class UnknownError(Exception):
     """The value cannot be told beforehand."""
 
 
+_NOTHING_KNOWN = object()
+"""Value of a function's variable that cannot be told: only who reads it gives up."""
+
+
 class Namespace:
     """An object with attributes: parsed arguments, or an instance of a class of settings."""
 
@@ -100,6 +104,8 @@ class Interpreter:
             case ast.Name(id=name):
                 for frame in reversed(self._locals):
                     if name in frame:
+                        if frame[name] is _NOTHING_KNOWN:
+                            raise UnknownError
                         return frame[name]
                 if self._locals and self._locals[0].get("\0own") and name in self._locals[0]["\0own"]:
                     raise UnknownError
@@ -277,7 +283,9 @@ class Interpreter:
                 if len(found) > _MOST_SIZE:
                     raise UnknownError
                 return found
-            if node.func.id in BUILTINS and not (node.func.id == "dict" and arguments):
+            if node.func.id == "dict" and not all(isinstance(each, dict) for each in arguments):
+                raise UnknownError
+            if node.func.id in BUILTINS:
                 return BUILTINS[node.func.id](*arguments, **named)
         raise UnknownError
 
@@ -331,6 +339,7 @@ class Interpreter:
                 frame[name] = self.evaluate(defaults[name])
             else:
                 raise UnknownError
+        frame["\0given"] = list(frame.values())
         frame["\0own"] = {
             n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
         }
@@ -351,8 +360,24 @@ class Interpreter:
                     done, result = self._run(yes if self.evaluate(test) else no)
                     if done:
                         return True, result
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Attribute()) as value) if (
+                    not self._reads_containers(value)
+                ):
+                    try:
+                        self._locals[-1][name] = self.evaluate(value)
+                    except UnknownError:
+                        self._locals[-1][name] = _NOTHING_KNOWN
+                case ast.Assign(targets=[ast.Subscript(value=ast.Name() as owner, slice=index)], value=value):
+                    self._own_container(owner)[self.evaluate(index)] = self.evaluate(value)
                 case ast.Assign(targets=[target], value=value):
                     self._bind(target, self.evaluate(value))
+                case ast.Try(body=inner, handlers=[ast.ExceptHandler(body=other)], orelse=[], finalbody=[]):
+                    try:
+                        done, result = self._run(inner)
+                    except ValueError:
+                        done, result = self._run(other)
+                    if done:
+                        return True, result
                 case ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value):
                     self._bind(target, self.evaluate(value))
                 case ast.AugAssign(target=ast.Name() as target, op=op, value=value):
@@ -367,15 +392,31 @@ class Interpreter:
                 case ast.Expr(
                     value=ast.Call(func=ast.Attribute(value=ast.Name() as owner, attr=attr), args=[item])
                 ) if attr in ("append", "add", "extend", "update"):
-                    container = self.evaluate(owner)
-                    if not any(container is value for frame in self._locals for value in frame.values()):
-                        raise UnknownError
-                    getattr(container, attr)(self.evaluate(item))
+                    getattr(self._own_container(owner), attr)(self.evaluate(item))
+                case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name)))) if (
+                    self._locals[-1].get(name) is _NOTHING_KNOWN
+                ):
+                    pass
                 case ast.Pass() | ast.Expr(value=ast.Constant()):
                     pass
                 case _:
                     raise UnknownError
         return False, None
+
+    def _own_container(self, owner: ast.Name) -> Any:
+        """A container that a variable of the function holds, and its caller does not."""
+        container = self.evaluate(owner)
+        held = any(container is value for frame in self._locals for value in frame.values())
+        if not held or any(container is value for value in self._locals[0].get("\0given", ())):
+            raise UnknownError
+        return container
+
+    def _reads_containers(self, node: ast.AST) -> bool:
+        """Whether an expression may write to a container that a variable of the function holds."""
+        names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+        return any(
+            isinstance(value, list | dict | set) for frame in self._locals for n, value in frame.items() if n in names
+        )
 
 
 def _size(value: Any) -> int:
