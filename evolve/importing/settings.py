@@ -90,7 +90,7 @@ def _matched(node: ast.JoinedStr, lines: set[str]) -> dict[str, str]:
     for line in lines:
         match = compiled.fullmatch(line) if len(line) < 2000 else None
         if match:
-            return {name: text for name, text in zip(names, match.groups(), strict=True)}
+            return dict(zip(names, match.groups(), strict=True))
     return {}
 
 
