@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evaluator.rehearsal import Losses, Part, Sizes, rehearse
@@ -19,10 +19,14 @@ from evolve.importing.errors import NotImportableError
 from evolve.importing.facts import PLUMBING
 from evolve.importing.slicing import Needs
 from evolve.importing.source import Script
+from evolve.importing.steps import absolute_steps
 from evolve.importing.trees import Definition, called, dotted, literal, method, names_bound, string
 
 TOLERANCE = 2e-3
 """Relative difference between a script's first loss and the task's that rounding can explain."""
+
+_WIDER = 384
+"""Width of the residual stream for scripts that do not work on a narrower one."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Comparison:
         difference: Largest relative difference of a training loss.
         error: Why one of them could not be run, or "".
         architecture: Relative difference between the script's first loss and that of the task's forward pass.
+        late: Steps after those compared at which, by its numbers, the genome may begin to do something else.
     """
 
     equal: bool
@@ -42,6 +47,7 @@ class Comparison:
     difference: float
     error: str
     architecture: float
+    late: tuple[int, ...] = ()
 
     def text(self) -> str:
         """One sentence."""
@@ -81,7 +87,23 @@ def compare(pairs: Sequence[Pair], sizes: Sizes | None = None) -> list[Compariso
     sizes = sizes or Sizes()
     made = [_parts(pair, sizes) for pair in pairs]
     losses = rehearse([part for parts, _ in made for part in parts], sizes)
-    return [_judged(losses[2 * index], losses[2 * index + 1], sizes, scale) for index, (_, scale) in enumerate(made)]
+    found = []
+    for index, (pair, (_, scale)) in enumerate(zip(pairs, made, strict=True)):
+        judged = _judged(losses[2 * index], losses[2 * index + 1], sizes, scale)
+        if sizes.width < _WIDER and _is_about_shapes(judged.error):  # ranks and blocks of a fixed size
+            judged = compare([pair], replace(sizes, width=_WIDER))[0]
+        found.append(replace(judged, late=_late(pair.made, judged.steps)))
+    return found
+
+
+def _is_about_shapes(error: str) -> bool:
+    return any(word in error for word in ("shape", "size", "dimension", "out of range"))
+
+
+def _late(made: Imported, steps: int) -> tuple[int, ...]:
+    """Steps after the first few that the genome knows by number, but for its last."""
+    numbers = {number.value for number in absolute_steps([ast.parse(made.source)])}
+    return tuple(sorted(int(n) for n in numbers if isinstance(n, int | float) and steps < n < made.steps))
 
 
 def _parts(pair: Pair, sizes: Sizes) -> tuple[tuple[Part, Part], int]:

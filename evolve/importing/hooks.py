@@ -210,7 +210,9 @@ def _validation(hooks: Hooks, block: ast.stmt, evaluators: frozenset[str], effec
         before, after = ([each for each in side if effects.matters(each)] for side in (read.before, read.after))
         after = [each for each in after if not _leaves(each)]
         if conditions:
-            before, after = _conditional(conditions, before, after, "readout_due" if len(conditions) == 1 else f"readout_due{len(conditions)}")
+            before, after = _conditional(
+                conditions, before, after, "readout_due" if len(conditions) == 1 else f"readout_due{len(conditions)}"
+            )
         enter += _without_grad(before, quiet)
         leave = _without_grad(after, quiet) + leave
         if isinstance(inner, ast.If):
@@ -278,11 +280,28 @@ def _training(hooks: Hooks, statement: ast.stmt, anatomy: Anatomy, effects: Effe
             raise NotImportableError(
                 "something besides the forward and backward pass happens for each microbatch", [inner]
             )
+    _refuse_microbatch_gradients(statement)
     receiver = backward[0].func
     assert isinstance(receiver, ast.Attribute)
     divisor = _divisor(receiver.value, statement)
     if divisor is not None:
         hooks.scale = divisor
+
+
+def _refuse_microbatch_gradients(statement: ast.stmt) -> None:
+    """Refuse what keeps something of the gradients between microbatches."""
+    read = any(isinstance(node, ast.Attribute) and node.attr == "grad" for node in walk_own(statement))
+    kept = [
+        node
+        for node in walk_own(statement)
+        if isinstance(node, ast.Assign | ast.AugAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Attribute | ast.Subscript)
+    ]
+    if read and kept:
+        raise NotImportableError(
+            "gradients of single microbatches are kept: under the contract only their sum over the step is seen", kept
+        )
 
 
 def _divisor(node: ast.expr, statement: ast.stmt, depth: int = 0) -> ast.expr | None:
