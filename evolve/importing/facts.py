@@ -47,6 +47,7 @@ _WORLD: dict[str, Any] = {
     "torch.distributed.is_initialized": True,
 }
 _LONGEST = 400
+_DEEPEST = 4
 UNKNOWN = object()
 
 
@@ -207,6 +208,27 @@ class Facts:
                 return True
             if isinstance(around, ast.AugAssign):
                 return True
+            call = self.parent.get(around) if isinstance(around, ast.keyword) else around
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and self._writes(call.func):
+                return True
+        return False
+
+    def _writes(self, name: ast.Name, depth: int = 0) -> bool:
+        """Whether a function of the script writes to what it is given; deep down, it may."""
+        function = self._function(name)
+        if function is None or depth > _DEEPEST:
+            return function is not None
+        given = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
+        for node in ast.walk(function):
+            base = node.value if isinstance(node, ast.Attribute | ast.Subscript) else None
+            if isinstance(base, ast.Name) and base.id in given:
+                assert isinstance(node, ast.Attribute | ast.Subscript)
+                if not isinstance(node.ctx, ast.Load) or (isinstance(node, ast.Attribute) and node.attr in _WRITES):
+                    return True
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id != name.id:
+                passed = {each.id for each in node.args if isinstance(each, ast.Name)}
+                if passed & given and self._writes(node.func, depth + 1):
+                    return True
         return False
 
     def _function(self, name: ast.Name) -> ast.FunctionDef | None:

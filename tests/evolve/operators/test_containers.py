@@ -66,3 +66,20 @@ def test_a_sum_of_tensors_that_goes_nowhere_is_dropped() -> None:
     lines = "    chosen = everything\n    unused = torch.ones(3).add(torch.ones(3))\n    torch.ones(2).add(1)"
     names = {node.id for node in ast.walk(ast.parse(pruned(GENOME.format(lines=lines)))) if isinstance(node, ast.Name)}
     assert "unused" not in names
+
+
+def test_methods_put_on_the_model_stay() -> None:
+    lines = """
+    chosen = everything
+    old = model.eval
+
+    def with_half():
+        for p in model.parameters():
+            p.data.mul_(0.5)
+        return old()
+
+    model.eval = with_half
+"""
+    cleaned = pruned(GENOME.format(lines=lines))
+    assert "model.eval = with_half" in cleaned
+    assert "p.data.mul_(0.5)" in cleaned
