@@ -369,6 +369,11 @@ class Interpreter:
                         self._locals[-1][name] = _NOTHING_KNOWN
                 case ast.Assign(targets=[ast.Subscript(value=ast.Name() as owner, slice=index)], value=value):
                     self._own_container(owner)[self.evaluate(index)] = self.evaluate(value)
+                case ast.Assign(targets=[ast.Attribute(value=ast.Name() as owner, attr=attr)], value=value):
+                    found = self._own_container(owner)
+                    if not isinstance(found, Namespace):
+                        raise UnknownError
+                    found.values[attr] = self.evaluate(value)
                 case ast.Assign(targets=[target], value=value):
                     self._bind(target, self.evaluate(value))
                 case ast.Try(body=inner, handlers=[ast.ExceptHandler(body=other)], orelse=[], finalbody=[]):
@@ -397,7 +402,7 @@ class Interpreter:
                     self._locals[-1].get(name) is _NOTHING_KNOWN
                 ):
                     pass
-                case ast.Pass() | ast.Expr(value=ast.Constant()):
+                case ast.Pass() | ast.Assert() | ast.Expr(value=ast.Constant()):
                     pass
                 case _:
                     raise UnknownError

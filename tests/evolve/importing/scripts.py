@@ -460,7 +460,10 @@ def parsed():
     parser = argparse.ArgumentParser()
     parser.add_argument("trials", nargs="?", type=int)
     parser.add_argument("--set", action="append", default=[])
-    return parser.parse_args()
+    args = parser.parse_args()
+    assert args.trials is None or args.trials >= 1
+    args.trials = 1 if args.trials is None else args.trials
+    return args
 
 
 def resolved(pairs):
