@@ -208,7 +208,11 @@ class _Small(ast.NodeTransformer):
             node.args = [ast.Constant(value) for value in self._model.values()]
         if called(node) == "torch.device" and node.args and string(node.args[0]) == "cpu":
             node.args = node.args[:1]
+        flag = string(node.args[0]) if method(node) == "add_argument" and node.args else None
+        size = self._names.get(flag.lstrip("-").replace("-", "_")) if flag else None
         for keyword in node.keywords:
+            if keyword.arg == "default" and size is not None and not _is_none(keyword.value):
+                keyword.value = ast.Constant(size)
             if keyword.arg == "pin_memory":
                 keyword.value = ast.Constant(False)
         return node
@@ -223,6 +227,10 @@ class _Small(ast.NodeTransformer):
         if isinstance(first, ast.Constant) and str(first.value).startswith("cuda:"):
             return ast.copy_location(ast.Constant("cpu"), node)
         return self.generic_visit(node)
+
+
+def _is_none(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 class _Summed(ast.NodeTransformer):
