@@ -37,7 +37,7 @@ class Sizes:
     context: int = 64
     batch: int = 8
     microbatch: int = 4
-    steps: int = 6
+    steps: int = 12
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,9 @@ def _is_alike(path: Path, script: Script, made: Imported, asked: Asked) -> bool:
     except RehearsalError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{path}: {found.text()}", err=True)
+    if found.late:
+        late = ", ".join(str(step) for step in found.late)
+        click.echo(f"  warning: what it does from these steps on was not seen: {late}", err=True)
     if found.architecture > TOLERANCE:
         off = f"first losses differ by {found.architecture:.2g}, relatively"
         click.echo(f"  warning: its forward pass is not the task's: {off}", err=True)

@@ -226,7 +226,8 @@ def length(anatomy: Anatomy, facts: Facts) -> Length:
     bound = facts.value(horizon)
     if not isinstance(bound, int) or isinstance(bound, bool) or start != 0:
         raise NotImportableError(
-            "the number of steps cannot be told before the script runs: give the settings it comes from with --env",
+            "the number of steps cannot be told before the script runs: give the settings it comes from with --env"
+            + _unset(facts),
             [loop.iter],
         )
     stop = bound + extra
@@ -234,6 +235,13 @@ def length(anatomy: Anatomy, facts: Facts) -> Length:
         stop = min(stop, limit)
     plain = horizon if isinstance(horizon, ast.Name | ast.Attribute) else None
     return Length(plain, bound, stop)
+
+
+def _unset(facts: Facts) -> str:
+    """Settings that were asked for and have no value, those named like steps alone if there are any."""
+    names = sorted(name for name, value in facts.read.items() if value is None)
+    named = [name for name in names if "step" in name.lower() or "iter" in name.lower()]
+    return "".join(f" {name}=..." for name in (named or names)[:8])
 
 
 def _without_one(node: ast.expr) -> tuple[ast.expr, int]:

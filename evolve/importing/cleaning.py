@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 
 from evolve.importing.effects import Effects, definitions
-from evolve.importing.trees import Definition, blocks, dotted
+from evolve.importing.trees import Definition, blocks, dotted, method
 
 _SEEDING = ("torch.manual_seed", "torch.random.manual_seed")
 
@@ -17,9 +17,10 @@ def clean(tree: ast.Module) -> None:
     """Remove, in place, calls that change nothing, blocks that are empty then, and unused definitions."""
     everything = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     effects = Effects(definitions(tree), everything)
+    meant = _replaced_modes(tree) | _declarations(tree)
     for node in reversed(list(ast.walk(tree))):
         for body in blocks(node):
-            body[:] = [each for each in body if not _is_idle(each, effects)] or _filled(node, body)
+            body[:] = [each for each in body if not _is_idle(each, effects, meant)] or _filled(node, body)
     while _without_unused(tree):
         pass
 
@@ -28,9 +29,21 @@ def _filled(node: ast.AST, body: list[ast.stmt]) -> list[ast.stmt]:
     return [] if isinstance(node, ast.Module) or body is not getattr(node, "body", None) else [ast.Pass()]
 
 
-def _is_idle(statement: ast.stmt, effects: Effects) -> bool:
+def _replaced_modes(tree: ast.Module) -> frozenset[str]:
+    """Those of `eval` and `train` that are given to an object anew: calling them may do anything."""
+    stores = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+    return frozenset(node.attr for node in stores) & {"eval", "train"}
+
+
+def _declarations(tree: ast.Module) -> frozenset[str]:
+    """What tells of command line arguments, while there is somebody who asks for them."""
+    asked = any(method(node) in ("parse_args", "parse_known_args") for node in ast.walk(tree))
+    return frozenset({"add_argument", "set_defaults"} if asked else ())
+
+
+def _is_idle(statement: ast.stmt, effects: Effects, meant: frozenset[str]) -> bool:
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        if dotted(statement.value.func) in _SEEDING:
+        if dotted(statement.value.func) in _SEEDING or method(statement.value) in meant:
             return False
         return not effects.acts(statement.value)
     if isinstance(statement, ast.If | ast.For | ast.While | ast.With):

@@ -19,6 +19,7 @@ from evolve.importing.errors import NotImportableError
 from evolve.importing.facts import PLUMBING
 from evolve.importing.slicing import Needs
 from evolve.importing.source import Script
+from evolve.importing.steps import absolute_steps
 from evolve.importing.trees import Definition, called, dotted, literal, method, names_bound, string
 
 TOLERANCE = 2e-3
@@ -37,6 +38,7 @@ class Comparison:
         difference: Largest relative difference of a training loss.
         error: Why one of them could not be run, or "".
         architecture: Relative difference between the script's first loss and that of the task's forward pass.
+        late: Steps after those compared at which, by its numbers, the genome may begin to do something else.
     """
 
     equal: bool
@@ -44,6 +46,7 @@ class Comparison:
     difference: float
     error: str
     architecture: float
+    late: tuple[int, ...] = ()
 
     def text(self) -> str:
         """One sentence."""
@@ -100,7 +103,17 @@ def _is_too_small(found: Comparison) -> bool:
 def _compared(pairs: Sequence[Pair], sizes: Sizes) -> list[Comparison]:
     made = [_parts(pair, sizes) for pair in pairs]
     losses = rehearse([part for parts, _ in made for part in parts], sizes)
-    return [_judged(losses[2 * index], losses[2 * index + 1], sizes, scale) for index, (_, scale) in enumerate(made)]
+    found = []
+    for index, (pair, (_, scale)) in enumerate(zip(pairs, made, strict=True)):
+        judged = _judged(losses[2 * index], losses[2 * index + 1], sizes, scale)
+        found.append(replace(judged, late=_late(pair.made, judged.steps)))
+    return found
+
+
+def _late(made: Imported, steps: int) -> tuple[int, ...]:
+    """Steps after the first few that the genome knows by number, but for its last."""
+    numbers = {number.value for number in absolute_steps([ast.parse(made.source)])}
+    return tuple(sorted(int(n) for n in numbers if isinstance(n, int | float) and steps < n < made.steps))
 
 
 def _parts(pair: Pair, sizes: Sizes) -> tuple[tuple[Part, Part], int]:
@@ -206,7 +219,11 @@ class _Small(ast.NodeTransformer):
             node.args = [ast.Constant(value) for value in self._model.values()]
         if called(node) == "torch.device" and node.args and string(node.args[0]) == "cpu":
             node.args = node.args[:1]
+        flag = string(node.args[0]) if method(node) == "add_argument" and node.args else None
+        size = self._names.get(flag.lstrip("-").replace("-", "_")) if flag else None
         for keyword in node.keywords:
+            if keyword.arg == "default" and size is not None and not _is_none(keyword.value):
+                keyword.value = ast.Constant(size)
             if keyword.arg == "pin_memory":
                 keyword.value = ast.Constant(False)
         return node
@@ -221,6 +238,10 @@ class _Small(ast.NodeTransformer):
         if isinstance(first, ast.Constant) and str(first.value).startswith("cuda:"):
             return ast.copy_location(ast.Constant("cpu"), node)
         return self.generic_visit(node)
+
+
+def _is_none(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 class _Summed(ast.NodeTransformer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from evolve.importing.errors import NotImportableError
 from evolve.importing.facts import Facts
 from evolve.importing.folding import folded
 from evolve.importing.hooks import Hooks, mapped
+from evolve.importing.patched import compiled_known, is_patched, unpatched
 from evolve.importing.placing import placed
 from evolve.importing.printing import Printer
 from evolve.importing.scaling import scale
@@ -85,12 +87,19 @@ def imported(script: Script, asked: Asked) -> Imported:
     check_architecture(tree)
     shown = from_log(tree, Facts(tree, asked.given), script.log)
     anatomy = dissect(tree)
+    compiled_known(tree, anatomy.names)
     facts = Facts(tree, asked.given, shown=shown, chain=anatomy.chain)
-    long = length(anatomy, facts)
     names, seed = seeds(anatomy.before, facts, anatomy.model)
+    long = _long(tree, anatomy, asked, names, shown)
     steps = _name_steps(tree, long)
-    final = folded(tree, lambda now: Facts(now, asked.given, names | {steps}, shown, dissect(now).chain), clean)
+    final = _folded(tree, asked, names | {steps}, shown)
     check_watching(tree)
+    notes: list[str] = []
+    if is_patched(tree, dissect(tree).names):
+        notes = unpatched(tree, dissect(tree))
+        read = final.read
+        final = _folded(tree, asked, names | {steps}, shown)
+        final.read = {**read, **final.read}
     seeded(tree, names, seed)
     named_model(tree, dissect(tree).names)
     without_cuda(tree, dissect(tree))
@@ -117,7 +126,24 @@ def imported(script: Script, asked: Asked) -> Imported:
         annotation=f"Literal[{stop}]" if iso else "",
     )
     source = _checked(written(head, places, hooks, anatomy.step, printer, reads_step=anatomy.step in closed))
-    return Imported(source, stop, long.bound, iso, seed, final.read, shown, tuple(hooks.notes))
+    return Imported(source, stop, long.bound, iso, seed, final.read, shown, (*notes, *hooks.notes))
+
+
+def _folded(tree: ast.Module, asked: Asked, hidden: frozenset[str], shown: Mapping[str, object]) -> Facts:
+    """Fold a script in place; variables that are hidden stay."""
+    return folded(tree, lambda now: Facts(now, asked.given, hidden, shown, dissect(now).chain), clean)
+
+
+def _long(
+    tree: ast.Module, anatomy: Anatomy, asked: Asked, hidden: frozenset[str], shown: Mapping[str, object]
+) -> Length:
+    """How long a script trains: told by its text, or else once branches that settings decide are gone."""
+    try:
+        return length(anatomy, Facts(tree, asked.given, shown=shown, chain=anatomy.chain))
+    except NotImportableError:
+        plain = copy.deepcopy(tree)
+        facts = _folded(plain, asked, hidden, shown)
+        return length(dissect(plain), facts)
 
 
 def _name_steps(tree: ast.Module, long: Length) -> str:
@@ -174,7 +200,9 @@ def _refuse(hooks: Hooks, statements: list[ast.stmt]) -> None:
             )
             if any(module not in MODULES for module in modules):
                 raise NotImportableError(
-                    f"{', '.join(modules)} may not be imported in a genome: write out what is used of it", [statement]
+                    f"{', '.join(modules)} may not be imported in a genome: write what is used of it with torch or "
+                    "math (long tables of numbers are not accepted either: compute them)",
+                    [statement],
                 )
 
 

@@ -90,6 +90,7 @@ class Effects:
         self._definitions, self.needed, self._models = definitions, needed, frozenset(models)
         self._verdicts: dict[str, bool] = {}
         self._fresh: frozenset[str] = frozenset()
+        self._given: frozenset[str] = frozenset()
 
     def functions(self) -> dict[str, Function]:
         """Functions of the script by name."""
@@ -197,6 +198,8 @@ class Effects:
             base: ast.expr = node.func.value
             while isinstance(base, ast.Attribute | ast.Subscript):
                 base = base.value
+            if isinstance(base, ast.Name) and base.id in self._given:
+                return True  # the caller's container
             return not isinstance(base, ast.Name) or (base.id not in own and self._is_needed(base.id, own))
         return not (name == "to" or name in _QUIET_METHODS)
 
@@ -216,15 +219,15 @@ class Effects:
         shared = {n for s in ast.walk(function) if isinstance(s, ast.Global | ast.Nonlocal) for n in s.names}
         own = frozenset(set().union(*(names_bound(s) for s in function.body)) - shared)
         parameters = {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
-        if constructs:
-            return any(
-                self.matters(s, own | parameters) for s in function.body if not _sets_self(s) and not _calls_super(s)
-            )
-        outer, self._fresh = self._fresh, made_inside(function) - parameters - shared
+        body = [s for s in function.body if not (constructs and (_sets_self(s) or _calls_super(s)))]
+        outer = self._fresh, self._given
+        if not constructs:
+            self._fresh = made_inside(function) - parameters - shared
+        self._given = frozenset(parameters - {"self"})
         try:
-            return any(self.matters(s, own | parameters) for s in function.body)
+            return any(self.matters(s, own | parameters) for s in body)
         finally:
-            self._fresh = outer
+            self._fresh, self._given = outer
 
 
 _LOOPED = frozenset({"group", "g", "opt", "optimizer", "p", "param", "param_group", "state", "pg", "module", "block"})

@@ -46,6 +46,7 @@ _WORLD: dict[str, Any] = {
     "dist.is_initialized": True,
     "torch.distributed.is_initialized": True,
 }
+_DEEPEST = 4
 UNKNOWN = object()
 _LONGEST_LITERAL = 1000
 
@@ -163,9 +164,15 @@ class Facts:
         return self._cache[key]
 
     def _bound(self, binding: Any) -> Any:
-        if len(binding.stores) != 1 or binding.scope.node not in self._chain:
+        if not binding.stores or binding.scope.node not in self._chain:
             raise UnknownError
-        store = binding.stores[0]
+        first, *others = (self._stored(binding, store) for store in binding.stores)
+        if others and (not _is_plain(first) or any(type(each) is not type(first) or each != first for each in others)):
+            raise UnknownError
+        return first
+
+    def _stored(self, binding: Any, store: ast.AST) -> Any:
+        """The value that one assignment gives a variable."""
         statement = self.parent.get(store)
         if isinstance(statement, ast.Tuple):
             value = self._paired(statement, store)
@@ -225,6 +232,27 @@ class Facts:
                 return True
             if isinstance(around, ast.AugAssign):
                 return True
+            call = self.parent.get(around) if isinstance(around, ast.keyword) else around
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and self._writes(call.func):
+                return True
+        return False
+
+    def _writes(self, name: ast.Name, depth: int = 0) -> bool:
+        """Whether a function of the script writes to what it is given; deep down, it may."""
+        function = self._function(name)
+        if function is None or depth > _DEEPEST:
+            return function is not None
+        given = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
+        for node in ast.walk(function):
+            base = node.value if isinstance(node, ast.Attribute | ast.Subscript) else None
+            if isinstance(base, ast.Name) and base.id in given:
+                assert isinstance(node, ast.Attribute | ast.Subscript)
+                if not isinstance(node.ctx, ast.Load) or (isinstance(node, ast.Attribute) and node.attr in _WRITES):
+                    return True
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id != name.id:
+                passed = {each.id for each in node.args if isinstance(each, ast.Name)}
+                if passed & given and self._writes(node.func, depth + 1):
+                    return True
         return False
 
     def _function(self, name: ast.Name) -> ast.FunctionDef | None:
@@ -334,6 +362,10 @@ class Facts:
                 case _:
                     raise UnknownError
         return Namespace({key: value for key, value in values.items() if value is not UNKNOWN})
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 _PARSED = frozenset(["parse_args", "parse_known_args"])

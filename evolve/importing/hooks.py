@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from evolve.importing.anatomy import Anatomy
 from evolve.importing.effects import Effects
 from evolve.importing.errors import NotImportableError
+from evolve.importing.readout import Readout
 from evolve.importing.trees import called, dotted, method, names_bound, own_calls, walk_own
 
 
@@ -201,18 +202,25 @@ def _validation(hooks: Hooks, block: ast.stmt, evaluators: frozenset[str], effec
     quiet = False
     enter: list[ast.stmt] = []
     leave: list[ast.stmt] = []
+    conditions: list[ast.expr] = []
     while True:
-        place = next(i for i, each in enumerate(body) if _evaluates(each, evaluators))
-        inner = body[place]
-        extra = [each for each in body[place + 1 :] if _evaluates(each, evaluators)]
-        if extra:
-            hooks.notes.append(f"line {extra[0].lineno}: further validations at the same step are left out")
-        rest = [each for each in body[place + 1 :] if each not in extra]
-        enter += _without_grad([each for each in body[:place] if effects.matters(each)], quiet)
-        leave = _without_grad([each for each in rest if effects.matters(each) and not _leaves(each)], quiet) + leave
+        read = Readout.of(body, evaluators, effects.functions())
+        inner = read.chosen
+        hooks.notes += read.notes()
+        before, after = ([each for each in side if effects.matters(each)] for side in (read.before, read.after))
+        after = [each for each in after if not _leaves(each)]
+        if conditions:
+            before, after = _conditional(
+                conditions, before, after, "readout_due" if len(conditions) == 1 else f"readout_due{len(conditions)}"
+            )
+        enter += _without_grad(before, quiet)
+        leave = _without_grad(after, quiet) + leave
         if isinstance(inner, ast.If):
             yes = any(_evaluates(each, evaluators) for each in inner.body)
-            guards.append(inner.test if yes else ast.UnaryOp(ast.Not(), inner.test))
+            test = inner.test if yes else ast.copy_location(ast.UnaryOp(ast.Not(), inner.test), inner.test)
+            guards.append(test)
+            if read.others or (yes and any(_evaluates(each, evaluators) for each in inner.orelse)):
+                conditions = [*conditions, test]  # at other times it is the other loss that counts
             body = inner.body if yes else inner.orelse
         elif isinstance(inner, ast.With):
             hooks.around += [copy.deepcopy(i) for i in inner.items if not _is_mode(i.context_expr)]
@@ -224,6 +232,22 @@ def _validation(hooks: Hooks, block: ast.stmt, evaluators: frozenset[str], effec
         else:
             break
     hooks.enter, hooks.leave, hooks.guards = enter, leave, guards
+
+
+def _conditional(
+    conditions: list[ast.expr], before: list[ast.stmt], after: list[ast.stmt], name: str
+) -> tuple[list[ast.stmt], list[ast.stmt]]:
+    """Statements before and after a validation that take place under conditions, as they are before it."""
+    if not before:
+        return before, after
+    test = conditions[0] if len(conditions) == 1 else ast.BoolOp(ast.And(), list(conditions))
+    kept = ast.Assign([ast.Name(name, ast.Store())], test)
+    first = ast.If(ast.Name(name, ast.Load()), before, [])
+    made: list[ast.stmt] = [ast.fix_missing_locations(ast.copy_location(each, before[0])) for each in (kept, first)]
+    if not after:
+        return made, after
+    last = ast.copy_location(ast.If(ast.Name(name, ast.Load()), after, []), after[0])
+    return made, [ast.fix_missing_locations(last)]
 
 
 def _without_grad(statements: list[ast.stmt], quiet: bool) -> list[ast.stmt]:
@@ -256,11 +280,28 @@ def _training(hooks: Hooks, statement: ast.stmt, anatomy: Anatomy, effects: Effe
             raise NotImportableError(
                 "something besides the forward and backward pass happens for each microbatch", [inner]
             )
+    _refuse_microbatch_gradients(statement)
     receiver = backward[0].func
     assert isinstance(receiver, ast.Attribute)
     divisor = _divisor(receiver.value, statement)
     if divisor is not None:
         hooks.scale = divisor
+
+
+def _refuse_microbatch_gradients(statement: ast.stmt) -> None:
+    """Refuse what keeps something of the gradients between microbatches."""
+    read = any(isinstance(node, ast.Attribute) and node.attr == "grad" for node in walk_own(statement))
+    kept = [
+        node
+        for node in walk_own(statement)
+        if isinstance(node, ast.Assign | ast.AugAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Attribute | ast.Subscript)
+    ]
+    if read and kept:
+        raise NotImportableError(
+            "gradients of single microbatches are kept: under the contract only their sum over the step is seen", kept
+        )
 
 
 def _divisor(node: ast.expr, statement: ast.stmt, depth: int = 0) -> ast.expr | None:

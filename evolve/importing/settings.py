@@ -90,15 +90,20 @@ def _matched(node: ast.JoinedStr, lines: set[str]) -> dict[str, str]:
     for line in lines:
         match = compiled.fullmatch(line) if len(line) < 2000 else None
         if match:
-            return {name: text.rstrip(".") for name, text in zip(names, match.groups(), strict=True)}
+            return dict(zip(names, match.groups(), strict=True))
     return {}
 
 
 def _parsed(text: str, like: Any) -> Any:
-    """A value of the same kind as another, from its text."""
+    """A value of the same kind as another, from its text; a number may stand at the end of a sentence."""
+    if isinstance(like, str):
+        return text
+    found = _number(text, like)
+    return _number(text.rstrip("."), like) if found is UNKNOWN else found
+
+
+def _number(text: str, like: Any) -> Any:
     try:
-        if isinstance(like, str):
-            return text
         if isinstance(like, bool):
             return {"True": True, "False": False, "1": True, "0": False}.get(text, UNKNOWN)
         if isinstance(like, float):

@@ -66,7 +66,7 @@ def read(path: Path) -> Script:
 
 
 def from_text(name: str, text: str) -> Script:
-    """A script from its text, or from a log's: the source ends at the first line of `=`.
+    """A script from its text, or from a log's: the source ends at the first line of `=`, or at the line before that.
 
     Raises:
         NotImportableError: There is no Python at the beginning.
@@ -80,6 +80,9 @@ def from_text(name: str, text: str) -> Script:
         raise NotImportableError(f"{name} is neither a script nor a log that begins with one: {problem}")
     source = text[: rule.start()]
     problem = _problem(source)
+    shorter = source.rstrip().rpartition("\n")[0] + "\n"
+    if problem and not _problem(shorter):  # a line of the script's own, as the name of its log, stands between
+        source, problem = shorter, ""
     if problem:
         raise NotImportableError(f"{name}: what stands before the first line of '=' is not Python: {problem}")
     return Script(name, source, text[rule.start() :])

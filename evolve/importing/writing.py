@@ -168,7 +168,9 @@ def _evaluation(hooks: Hooks, step: str, printer: Printer, carried: set[str], na
 
 def _carried(places: Places, hooks: Hooks) -> set[str]:
     """Variables of the loop that live longer than one hook of one step."""
-    bodies = [body for body in hooks.bodies() if body]
+    around = [*hooks.enter, *hooks.leave]  # one function
+    bodies = [each for each in hooks.bodies() if each and each is not hooks.enter and each is not hooks.leave]
+    bodies += [around] if around else []
     found: set[str] = set()
     for body in bodies:
         others = [s for other in bodies if other is not body for s in other]

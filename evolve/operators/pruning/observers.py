@@ -11,6 +11,7 @@ from evolve.operators.pruning.holders import Holders, Resource, attribute, is_ow
 from evolve.operators.pruning.keys import Keys
 from evolve.operators.pruning.purity import Purity
 from evolve.operators.pruning.reading import Reading, string
+from evolve.operators.pruning.vocabulary import MODULE_API
 
 
 class Observers:
@@ -72,7 +73,12 @@ class Observers:
                 views = [self.target(part) for part in parts]
                 return None if None in views else frozenset(r for view in views if view is not None for r in view)
             case ast.Attribute(value=owner, attr=name):
-                if not is_own(name) or name in self._reading.methods or not self._purity.is_pure(owner):
+                if (
+                    not is_own(name)
+                    or name in MODULE_API
+                    or name in self._reading.methods
+                    or not self._purity.is_pure(owner)
+                ):
                     return None
                 around = self._reading.inside(target, ast.ClassDef)
                 if isinstance(around, ast.ClassDef) and not self.is_own_class(around):

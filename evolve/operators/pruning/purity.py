@@ -25,6 +25,9 @@ from evolve.operators.pruning.vocabulary import (
 )
 
 _OPAQUE = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
+_AMBIGUOUS = frozenset({"add", "sort", "subtract"})
+"""Methods that write to a container and give None, and of tensors, where they give the result and write nothing."""
+_TRUTH_ALONE = (ast.Expr, ast.BoolOp, ast.UnaryOp, ast.If, ast.IfExp, ast.comprehension, ast.Compare)
 
 
 class Purity:
@@ -109,11 +112,22 @@ class Purity:
         receiver = self.writes(function.value)
         if receiver is None or function.attr in self._reading.methods:
             return None
+        if function.attr in _AMBIGUOUS and self._may_be_containers(function):
+            return [*receiver, function.value]
         if function.attr in PURE_METHODS:
             return receiver
         if is_in_place(function.attr) or function.attr in CONTAINER_WRITES:
             return [*receiver, function.value]
         return None
+
+    def _may_be_containers(self, function: ast.Attribute) -> bool:
+        """Whether a call's result goes nowhere, or counts by its truth alone, as a container's None does."""
+        call = self._reading.parent[function]
+        around = self._reading.parent.get(call)
+        if isinstance(around, ast.ListComp):
+            around = self._reading.parent.get(around)
+            return isinstance(around, ast.Expr)
+        return isinstance(around, _TRUTH_ALONE)
 
     # Functions of the genome
 

@@ -92,7 +92,7 @@ NOT_VALUES = words("""
 """Methods with a trailing underscore that change more than values."""
 
 CONTAINER_WRITES = words("""
-    append extend insert add update clear appendleft extendleft
+    append extend insert add update clear appendleft extendleft sort subtract
 """)
 """Methods of lists, sets, dicts and deques that write to their receiver."""
 
@@ -115,6 +115,11 @@ OPTIMIZER_API = words("""
     OptimizerPreHook OptimizerPostHook
 """)
 """Attributes through which torch, or whoever drives an optimizer, may reach into a class of the genome."""
+
+MODULE_API = words("""
+    forward _call_impl _compiled_call_impl train eval
+""")
+"""Attributes of a module that are called without being named: a store to one may change all passes."""
 
 TENSOR_ATTRIBUTES = words("""
     grad data requires_grad grad_fn is_leaf names shape dtype device layout real imag weight bias gains

@@ -401,6 +401,86 @@ def swap_out():
     kept.clear()
 """
 
+REPLACED = """
+old_eval, old_train = model.eval, model.train
+
+
+def eval_with_average():
+    found = old_eval()
+    swap_in()
+    return found
+
+
+def train_with_weights(mode=True):
+    if mode and kept:
+        swap_out()
+    return old_train(mode)
+
+
+nudged, seen_steps = [-1], []
+
+
+@torch.no_grad()
+def nudge():
+    if len(seen_steps) != nudged[0]:
+        nudged[0] = len(seen_steps)
+        for p in model.blocks.parameters():
+            p.mul_(0.999)
+
+
+model.eval = eval_with_average
+model.train = train_with_weights
+compiled = getattr(model, "_compiled_call_impl", None)
+if compiled is not None:
+    def shifted(*args, **kwargs):
+        if model.training:
+            nudge()
+        return compiled(*args, **kwargs)
+    model._compiled_call_impl = shifted
+else:
+    old_forward = model.forward
+    def shifted_forward(*args, **kwargs):
+        if model.training:
+            nudge()
+        return old_forward(*args, **kwargs)
+    model.forward = shifted_forward
+"""
+
+CONFIGURED = """BASE = {"steps": 3375, "mu": 0.9, "project": None}
+
+
+def parse_value(text):
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def parsed():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("trials", nargs="?", type=int)
+    parser.add_argument("--set", action="append", default=[])
+    args = parser.parse_args()
+    assert args.trials is None or args.trials >= 1
+    args.trials = 1 if args.trials is None else args.trials
+    return args
+
+
+def resolved(pairs):
+    found = dict(BASE)
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        found[name] = parse_value(text)
+    return found
+
+
+if "--plan" in sys.argv:
+    args = parsed()
+    hp = resolved(args.set)
+    print(hp)
+    sys.exit(0)
+"""
+
 LOOKAHEAD = '''class LookAhead:
     """Steps inner optimizers from a point ahead."""
 
@@ -835,6 +915,69 @@ count = 0
                 a.copy_(p.data)
             count = 0""",
     ),
+    "modes and passes of the model replaced": script(
+        constants="START_STEP = 1\n",
+        preparation=AVERAGE + REPLACED,
+        due="step == train_steps or step % 2 == 0",
+        after_step="    update_average(step + 1)\n    seen_steps.append(step)",
+    ),
+    "the average's loss after the weights' own": script(
+        constants="START_STEP = 1\n",
+        preparation="mean = None\n",
+        due="step == train_steps or step % 2 == 0",
+        after_loss="""        mean_loss = val_loss
+        if mean is not None:
+            with torch.no_grad():
+                own = [p.detach().clone() for p in model.parameters()]
+                for p, m in zip(model.parameters(), mean):
+                    p.copy_(m)
+                mean_loss = 0
+                for i in range(len(val_x) // mbs):
+                    mean_loss += model(val_x[i*mbs:(i+1)*mbs], val_y[i*mbs:(i+1)*mbs])
+                mean_loss /= val_tokens
+                for p, o in zip(model.parameters(), own):
+                    p.copy_(o)
+        print0(f"val_mean_loss:{mean_loss:.5f}")""",
+        after_zero="""    if step + 1 >= START_STEP:
+        if mean is None:
+            mean = [p.detach().clone() for p in model.parameters()]
+        else:
+            for p, m in zip(model.parameters(), mean):
+                m.lerp_(p.detach(), 0.25)""",
+    ),
+    "resumed by a variable": script(
+        constants='FROM = os.environ.get("FROM", "")\n',
+        preparation="""first_step = 0
+if FROM:
+    held = torch.load(FROM)
+    model.load_state_dict(held["model"])
+    first_step = held["step"]
+for _ in range(first_step):
+    next(train_loader)
+""",
+    ).replace("for step in range(train_steps + 1)", "for step in range(first_step, train_steps + 1)"),
+    "the bound given twice": script(preparation="train_steps = 3375\n"),
+    "settings that functions put together": script(
+        imports="import argparse\nimport ast",
+        constants=CONFIGURED,
+        seeding="args = parsed()\nhp = resolved(args.set)",
+        steps='int(hp["steps"])',
+        optimizers='optimizer2.param_groups[0]["mu"] = float(hp["mu"])\n',
+    ),
+    "helpers that fill lists": script(
+        init="""def gather(found, module, seen):
+    for p in module.parameters():
+        if p.ndim == 2 and p.shape not in seen:
+            seen.add(p.shape)
+            found.append(p)
+
+
+firsts = []
+gather(firsts, model.blocks, set())
+for p in firsts:
+    p.data.mul_(0.5)
+""",
+    ),
 }
 """Scripts by form."""
 
@@ -888,6 +1031,42 @@ REFUSED: dict[str, tuple[str, str]] = {
             "        model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs]).backward()"
         ),
         "",
+    ),
+    "a block's pass replaced": (
+        script(init="for b in model.blocks:\n    b.mlp.forward = lambda x, f=b.mlp.forward: 0.9 * f(x)\n"),
+        "what the model does",
+    ),
+    "a pass replaced for validation too": (
+        script(
+            init="old = model.forward\n\n\ndef scaled(x, y):\n    for p in model.blocks.parameters():\n"
+            "        p.data.mul_(0.9)\n    return old(x, y)\n\n\nmodel.forward = scaled\n"
+        ),
+        "for validation too",
+    ),
+    "gradients of microbatches": (
+        script(
+            after_backward="",
+            forward="        model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs]).backward()\n"
+            "        for p in model.blocks.parameters():\n            p.seen = p.grad.square()",
+            before_step="    for p in model.blocks.parameters():\n        p.grad.div_(p.seen.sqrt() + 1)",
+        ),
+        "single microbatches",
+    ),
+    "steps that nobody gave": (
+        script(
+            imports="import argparse",
+            constants="parser = argparse.ArgumentParser()\n"
+            'parser.add_argument("--num_steps", type=int, required=True)\nargs = parser.parse_args()\n',
+            steps="args.num_steps",
+        ),
+        "--env num_steps=...",
+    ),
+    "numpy": (
+        script(
+            imports="import numpy as np",
+            init="for p in model.blocks.parameters():\n    p.data.mul_(float(np.sqrt(0.5)))\n",
+        ),
+        "torch or math",
     ),
     "files": (script(before_forward="    os.system('true')\n    optimizer2.state = torch.load('x.pt')"), ""),
 }

@@ -125,6 +125,29 @@ def test_hooks_stand_where_the_loop_has_them() -> None:
     assert returned["readout at a step"] == {"after_step"}
     assert returned["experiments that are off"] == set()
     assert returned["outer optimizer"] == {"after_step"}
+    replaced = returned["modes and passes of the model replaced"]
+    assert replaced == {"before_forward", "after_step", "eval_weights"}
+    assert returned["the average's loss after the weights' own"] == {"after_step", "eval_weights"}
+
+
+def test_the_loss_that_counts_is_named_where_a_step_has_two() -> None:
+    found = made("the average's loss after the weights' own")
+    (warning,) = found.warnings
+    assert "the loss with the weights set there counts" in warning
+    assert "p.copy_(m)" in found.source
+    assert "p.copy_(o)" in found.source
+
+
+def test_settings_of_a_command_line_list_can_be_given() -> None:
+    text = FORMS["settings that functions put together"]
+    found = imported(from_text("x.py", text), Asked({"set": "steps=1000 mu=0.7"}))
+    assert found.steps == 1000
+
+
+def test_what_comes_after_the_compared_steps_is_named() -> None:
+    text = FORMS["absolute steps"]
+    (found,) = compare([Pair(from_text("x.py", text), made("absolute steps"), {})], SIZES)
+    assert found.late == (300, 1000, 2000)
 
 
 def test_comments_stay_with_their_code() -> None:
@@ -135,6 +158,19 @@ def test_comments_stay_with_their_code() -> None:
 def test_a_script_is_never_executed() -> None:
     text = script(constants="raise SystemExit('executed')\n")
     assert imported(from_text("x.py", text), Asked({})).steps == 3375
+
+
+def test_a_line_of_the_scripts_own_may_stand_before_the_rule() -> None:
+    text = FORMS["plain"] + "logs/3f2a-77.txt\n" + RULE + "step:0/3375 val_loss:10.8\n"
+    assert from_text("x.txt", text).text.rstrip() == FORMS["plain"].rstrip()
+
+
+def test_only_numbers_lose_the_full_stop_after_them() -> None:
+    constants = 'KIND = os.environ.get("KIND", "x")\nMU = float(os.environ.get("MU", "0.9"))\n'
+    prints = "print0(f'kind is {KIND}')\nprint0(f'mu is {MU}.')"
+    text = script(constants=constants, prints=prints, optimizers='optimizer2.param_groups[0]["mu"] = MU\n')
+    log = RULE + "kind is a.\nmu is 0.5.\n"
+    assert imported(from_text("x.txt", text + log), Asked({})).shown == {"KIND": "a.", "MU": 0.5}
 
 
 def test_a_log_needs_a_script_before_its_first_rule(tmp_path: Path) -> None:
