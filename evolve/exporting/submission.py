@@ -8,11 +8,9 @@ from typing import Any
 
 from evolve.promoting.outcome import Promoted, promoted
 from evolve.promoting.terms import plans
+from evolve.pruning.plan import report_about
 from population.rows import ProgramRow
 from population.store import Store
-
-PRUNING_REPORT = "pruning_report"
-"""Kind of the events in which `evolve prune` reports the measured worth of parts."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +54,4 @@ def gather(store: Store, program: int, task: str, run: str) -> Submission:
         line.append(store.program(line[-1].parents[0]))
     terms = next((each for each in plans(store) if (each.program, each.task) == (program, task)), None)
     found = promoted(store, terms) if terms else None
-    return Submission(row, tuple(line), task, found, _ablation(store, program), run)
-
-
-def _ablation(store: Store, program: int) -> Mapping[str, Any] | None:
-    """The last report that measured this program's parts, or those of the one it was pruned from."""
-    found = None
-    for event in store.events(PRUNING_REPORT):
-        if program in (event.data.get("program"), event.data.get("base"), event.data.get("result")):
-            found = event.data
-    return found
+    return Submission(row, tuple(line), task, found, report_about(store, program), run)

@@ -20,9 +20,10 @@ from evolve.exporting.curves import curves_svg
 from evolve.exporting.folder import files, put
 from evolve.exporting.marks import ExportError
 from evolve.exporting.results import results
-from evolve.exporting.submission import PRUNING_REPORT, gather
+from evolve.exporting.submission import gather
 from evolve.promoting.carry import until_decided
 from evolve.promoting.terms import freeze, rung_of
+from evolve.pruning.plan import REPORT
 from evolve.verdict.read import read_all
 from population.rows import EventRow
 from population.store import Store
@@ -126,7 +127,7 @@ def test_the_readme_shows_measured_worths_or_no_table_at_all(store):
         "parts": [part | {"fate": "needed"}],
     }
     last = store.last_rows()
-    store.append_event(EventRow(last.event + 1, PRUNING_REPORT, report, 0.0, last.seq + 1))
+    store.append_event(EventRow(last.event + 1, REPORT, report, 0.0, last.seq + 1))
     text = files(gather(store, 1, "simulated", "run"), SCRIPT, "x")["README.md"]
     (row,) = (line for line in text.splitlines() if line.startswith("| function"))
     assert row.count("|") == 7
