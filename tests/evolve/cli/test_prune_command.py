@@ -7,11 +7,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from evaluator.records import Trial
 from evolve.cli import main
+from evolve.cli.prune import Margin
 from evolve.config import Config
 from evolve.pruning.plan import last_report
 from population.genome import digest
@@ -153,3 +155,14 @@ def test_a_search_goes_on_with_the_pruned_program(tmp_path):
     assert state.births == 14
     assert state.programs[id].finished("smoke") == 1
     assert state.programs[id].finished("proxy") >= 1
+
+
+@pytest.mark.parametrize(("said", "nats"), [("0.002", 0.002), ("40steps", 40 * 4.5e-5), (" 40 steps", 40 * 4.5e-5)])
+def test_a_margin_is_nats_or_steps(said, nats):
+    assert Margin().convert(said, None, None) == pytest.approx(nats)
+
+
+@pytest.mark.parametrize("said", ["0", "-1", "steps", "nan", "inf", "two", "4 stepsteps"])
+def test_what_is_no_margin_is_refused(said):
+    with pytest.raises(click.BadParameter, match="40steps"):
+        Margin().convert(said, None, None)
