@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from evolve.pruning.parts import Part
-from evolve.pruning.plan import Confirmation
-from population.noninferiority import Worth
+if TYPE_CHECKING:
+    from evolve.pruning.parts import Part
+    from evolve.pruning.plan import Confirmation
+    from population.noninferiority import Worth
 
 REMOVED, NEEDED, FAILS, UNSHOWN = "removed", "worth it", "needed", "not shown"
 NOT_TOGETHER, UNDECIDED, UNTRIED = "not with the others", "not decided", "not tried"

@@ -55,4 +55,4 @@ def test_what_steers_a_script_is_listed_and_can_be_given(runner: CliRunner) -> N
 def test_check_says_that_losses_are_equal(runner: CliRunner) -> None:
     result = runner.invoke(main, ["import", "plain.py", "-o", "genome.py", "--check"])
     assert result.exit_code == 0, result.stderr
-    assert "equal: the training losses of 6 steps are the same bit by bit" in result.stderr
+    assert "equal: the training losses of 12 steps are the same bit by bit" in result.stderr

@@ -140,7 +140,7 @@ def test_the_loss_that_counts_is_named_where_a_step_has_two() -> None:
 
 def test_settings_of_a_command_line_list_can_be_given() -> None:
     text = FORMS["settings that functions put together"]
-    found = imported(from_text("x.py", text), Asked({"set": "steps=1000 mu=0.7"}))
+    found = imported(from_text("x.py", text), Asked({"set": "steps=1000\nmu=0.7"}))
     assert found.steps == 1000
 
 
