@@ -2,8 +2,8 @@
 
 Logits capped to c lie in (-15, 15), so exponentials need no maximum taken off them, and the softmax is known but for a
 factor of each token before its sum is. So one pass over the logits z makes exp(c) dc/dz and the sums together, and the
-factor of each token is put on what both matrix products of the backward pass read or write: three passes over memory
-less than the plain formula of `evaluator.tasks.nanogpt_forward`, whose values these are but for rounding. For the
+factor of each token is put on what both matrix products of the backward pass read or write: fewer passes over
+memory than the plain formula of `evaluator.tasks.nanogpt_forward`, whose values these are but for rounding. For the
 trainer alone.
 """
 
