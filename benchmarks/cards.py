@@ -1,12 +1,14 @@
 """What a trial of `nanogpt` costs on a card, and what each technique brings.
 
     python -m benchmarks.cards SHARDS [--parts steps plain ours full] [--trials-per-gpu 1 2 6] [--steps 300]
+                               [--gpus-per-trial 1 2] [--genomes muon adamw]
 
 steps: the recorded forward and backward pass of the proxy, and each seed program's optimizer step as Python issues it
 and as the card alone would take it. plain: a script per candidate (`benchmarks.plain_script`). ours: the same genomes
 through the evaluator, so many at once; start NVIDIA's multi-process service before to see what sharing brings. full:
-seconds of a full-size step of the Muon seed program, by the evaluator and by the script; its vocabulary is what the
-shards say. The card is named in the first line. Prints; `benchmarks/results/cards.md` is written from there.
+seconds of a full-size step of the Muon seed program, by the evaluator on so many cards and by the script on one; its
+vocabulary is what the shards say. The card is named in the first line. Prints; `benchmarks/results/cards.md` is written
+from there.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,13 +29,15 @@ from evaluator.devices import get_device
 from evaluator.devices.found import gpus, shares
 from evaluator.pool import Evaluator
 from evaluator.records import Rung, TrialRequest
-from evaluator.tasks.nanogpt import NanoGPT
+from evaluator.tasks.nanogpt import NanoGPT, NanoGPTProblem
 from evaluator.workplace import Workplace
 from evolve.genomes import shipped
 
-GENOMES = {genome.name: genome.source for genome in shipped()}
-SCRIPTED = ("muon", "adamw", "soap", "psgd_kron")
+GENOMES = {genome.name: genome.source for genome in shipped() if genome.name != "sgd_nesterov"}
+"""The mixed set."""
 FULL_STEPS = (8, 28)
+PEAK = 989e12
+"""Floating-point operations a second of an H100 or H200 in dense bfloat16, by its maker."""
 
 
 def milliseconds(work: Callable[[], object], times: int) -> float:
@@ -89,9 +93,10 @@ def optimizer_step(workplace: Workplace, source: str) -> tuple[float, float]:
     return issued, milliseconds(graph.replay, 30)
 
 
-def plain(shards: Path, count: int, names: tuple[str, ...] = SCRIPTED, rung: str = "proxy") -> None:
-    """A script per candidate, one after the other; the first also fills the compiler's cache."""
-    for name in (names[0], *names):
+def plain(shards: Path, count: int, names: Sequence[str], rung: str = "proxy") -> float:
+    """A script per candidate, one after the other, with the compiler's cache full; seconds of the last one's step."""
+    found: dict[str, float] = {}
+    for name, count in ((names[0], 2), *((name, count) for name in names)):
         began = time.perf_counter()
         done = subprocess.run(
             [
@@ -104,12 +109,13 @@ def plain(shards: Path, count: int, names: tuple[str, ...] = SCRIPTED, rung: str
         )
         found = json.loads(done.stdout.splitlines()[-1])
         print(f"script {name}, {count} steps: {time.perf_counter() - began:.1f} s", found, flush=True)
+    return found["ms_per_step"] / 1e3
 
 
-def ours(task: NanoGPT, at_once: int, count: int) -> None:
-    """The same through the evaluator, all genomes by two rng_seeds, once its slots are warm."""
+def ours(task: NanoGPT, at_once: int, count: int, names: Sequence[str]) -> None:
+    """The same through the evaluator, each genome by two rng_seeds, once its slots are warm."""
     rung = replace(task.rung("proxy"), train_steps=count, validate_every=count)
-    requests = [TrialRequest(name, source, rung, seed) for seed in range(2) for name, source in GENOMES.items()]
+    requests = [TrialRequest(name, GENOMES[name], rung, seed) for seed in range(2) for name in names]
     with Evaluator(task, at_once, devices=("cuda:0",)) as evaluator:
         began = time.perf_counter()
         run(evaluator, [TrialRequest("", GENOMES["adamw"], task.rung("smoke"), seed) for seed in range(at_once)])
@@ -135,16 +141,36 @@ def run(evaluator: Evaluator, requests: list[TrialRequest]) -> dict[str, str]:
     return {str(ticket): text for ticket, text in sorted(found.items())}
 
 
-def full(task: NanoGPT, shards: Path) -> None:
-    """A full-size step, from the difference of two runs; then the script's."""
-    walls = []
-    with Evaluator(task, 1, devices=("cuda:0",)) as evaluator:
+def full(task: NanoGPT, shards: Path, ranks: int) -> None:
+    """A full-size step, from the difference of two runs; the script's, where one card trains."""
+    trials = []
+    with Evaluator(task, 1, devices=tuple(f"cuda:{index}" for index in range(ranks)), ranks=ranks) as evaluator:
         for count in (FULL_STEPS[0], *FULL_STEPS):  # the first compiles
             rung: Rung = replace(task.rung("full"), train_steps=count, validate_every=10**6)
             evaluator.submit(TrialRequest("", GENOMES["muon"], rung, 0))
-            walls.append(evaluator.wait()[0][1].wall_seconds)
-    print(f"full size: {(walls[2] - walls[1]) / (FULL_STEPS[1] - FULL_STEPS[0]):.4f} s a step", walls)
-    plain(shards, FULL_STEPS[1], ("muon",), "full")
+            trials.append(evaluator.wait()[0][1])
+            print(
+                trials[-1].outcome, trials[-1].value, trials[-1].reason, f"{trials[-1].wall_seconds:.1f} s", flush=True
+            )
+    seconds = (trials[2].wall_seconds - trials[1].wall_seconds) / (FULL_STEPS[1] - FULL_STEPS[0])
+    problem = task.problem(task.rung("full"))
+    print(f"full size, {ranks} cards: {speed(problem, seconds, ranks)}", flush=True)
+    if ranks == 1:
+        print(f"full size, script: {speed(problem, plain(shards, FULL_STEPS[1], ('muon',), 'full'), 1)}", flush=True)
+
+
+def speed(problem: NanoGPTProblem, seconds: float, cards: int) -> str:
+    """What a step's seconds are in tokens and in floating-point operations.
+
+    Of operations the model's own count: of the products with weights, and of attention over what went before.
+    """
+    size, tokens = problem.size, problem.tokens_per_step
+    weights = 12 * size.depth * size.width**2 + problem.vocabulary * size.width
+    operations = 6 * tokens * (weights + size.depth * size.width * size.context) / seconds
+    return (
+        f"{seconds:.4f} s a step, {tokens / seconds:,.0f} tokens/s, {operations / cards / 1e12:.0f} TFLOP/s a card, "
+        f"{operations / cards / PEAK:.1%} of its peak"
+    )
 
 
 def main() -> None:
@@ -153,18 +179,21 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=["steps", "plain", "ours", "full"], default=["steps", "ours"])
     parser.add_argument("--trials-per-gpu", type=int, nargs="+", default=[1, 2, 6])
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--genomes", nargs="+", choices=list(GENOMES), default=list(GENOMES))
+    parser.add_argument("--gpus-per-trial", type=int, nargs="+", default=[1])
     options = parser.parse_args()
     task = NanoGPT(options.shards)
     print(gpus()[0], torch.__version__)
     if "steps" in options.parts:
         steps(task)
     if "plain" in options.parts:
-        plain(options.shards, options.steps)
+        plain(options.shards, options.steps, options.genomes)
     if "ours" in options.parts:
         for at_once in options.trials_per_gpu:
-            ours(task, at_once, options.steps)
+            ours(task, at_once, options.steps, options.genomes)
     if "full" in options.parts:
-        full(task, options.shards)
+        for ranks in options.gpus_per_trial:
+            full(task, options.shards, ranks)
 
 
 if __name__ == "__main__":
