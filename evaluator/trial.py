@@ -109,7 +109,7 @@ def _horizon(source: str, rung: Rung) -> tuple[int, str]:
     return rung.train_steps, (
         f"iso-step: the genome is written for runs of {steps} steps (its recipe says train_steps: Literal[{steps}]), "
         f"the {rung.name} rung has {rung.train_steps}; write its step numbers as shares of train_steps, as "
-        "`evolve import --fractions` does, or use rungs of that many steps"
+        f"`evolve import --fractions` does, or use rungs of that many steps (--train-steps {steps})"
     )
 
 

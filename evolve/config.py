@@ -14,6 +14,7 @@ class Config:
     Attributes:
         task: Name of the task.
         text: Folder or file of the user's own text, or None for the task's default.
+        train_steps: Steps of every rung but smoke, or None for the task's own.
         islands: Number of islands.
         rng_seed: The run's rng_seed: all randomness of the search derives from it.
         pressure: Selection pressure: the share of a parent falls with its rank to this power; 0 is uniform.
@@ -38,6 +39,7 @@ class Config:
     call_seconds: float = 600.0
     answer_tokens: int = 8000
     prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    train_steps: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for the database."""

@@ -9,7 +9,7 @@ Must not import torch. The benchmark: Jordan 2024 <https://github.com/KellerJord
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ BENCHMARK_HELD_OUT = 20 * 524_288
 """Tokens that score the full rung, the first of the held-out shard in promotion."""
 BENCHMARK_TARGET = 3.28
 """Loss on them that the benchmark asks for, nats per token."""
-_SMOKE_STEPS = 12
+_STEPS, _TINY_STEPS, _SMOKE_STEPS = 3250, 60, 12
 _BYTES = 256
 _CARD_OVERHEAD = 2 << 30
 _TEXT_BYTES = 1 << 16
@@ -140,12 +140,12 @@ class NanoGPT:
     Attributes:
         data: Folder of token shards; None, for the tiny one alone, takes the bytes of the standard library.
         tiny: Whether it is small enough for a processor.
-        steps: Steps of every rung but smoke.
+        steps: Steps of every rung but smoke; None for the benchmark's, or those of the tiny one.
     """
 
     data: Path | None = None
     tiny: bool = False
-    steps: int = 3250
+    steps: int | None = None
 
     @property
     def name(self) -> str:
@@ -221,19 +221,28 @@ class NanoGPT:
         return None if self.data is None else _shards(self.data)
 
     def _rungs(self) -> tuple[Rung, ...]:
-        steps = 60 if self.tiny else self.steps
+        steps = self._length
         every = -(-steps // 5)
         smoke = Limits(120.0, 300.0)
         return (
             Rung("smoke", _SMOKE_STEPS, _SMOKE_STEPS, 0, 1, "validation", smoke, traced_steps=steps),
-            Rung("proxy", steps, every, 0, 2, "validation", Limits(1200.0, 2400.0)),
-            Rung("confirm", steps, every, 1000, 2, "validation", Limits(3600.0, 7200.0)),
+            Rung("proxy", steps, every, 0, 2, "validation", self._limits(1200.0)),
+            Rung("confirm", steps, every, 1000, 2, "validation", self._limits(3600.0)),
             self._full("validation", first_rng_seed=2000),
         )
 
     def _full(self, split: str, first_rng_seed: int) -> Rung:
-        limits = Limits(8 * 3600.0, 16 * 3600.0, device_bytes=40 << 30)
-        return Rung("full", 60 if self.tiny else self.steps, 125, first_rng_seed, 8, split, limits, alone=True)
+        limits = replace(self._limits(8 * 3600.0), device_bytes=40 << 30)
+        return Rung("full", self._length, 125, first_rng_seed, 8, split, limits, alone=True)
+
+    @property
+    def _length(self) -> int:
+        return self.steps or (_TINY_STEPS if self.tiny else _STEPS)
+
+    def _limits(self, cpu_seconds: float) -> Limits:
+        """Limits of a run of the benchmark's length, and as much more as a longer one is longer."""
+        longer = max(1.0, self._length / _STEPS)
+        return Limits(longer * cpu_seconds, longer * 2 * cpu_seconds)
 
 
 def _check_enough(shards: Shards, size: Size, rung: str) -> None:

@@ -14,6 +14,7 @@ import click
 
 if TYPE_CHECKING:
     from evaluator.tasks.base import Task
+    from evolve.config import Config
     from evolve.run import Run
     from population.store import Store
 
@@ -26,6 +27,13 @@ run_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="The run's folder; the newest under runs/ by default.",
+)
+train_steps_option = click.option(
+    "--train-steps",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Steps of every trial but smoke ones, on nanogpt and nanogpt-tiny; by default the benchmark's 3250, and 60 on "
+    "the tiny one. For genomes with absolute step numbers it must be theirs.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
@@ -47,13 +55,18 @@ def clear_errors(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def load_task(name: str, data: Path | None, rungs: Sequence[str] = ("smoke", "proxy", "confirm")) -> Task:
+SEARCHED = ("smoke", "proxy", "confirm")
+"""The rungs of a search."""
+
+
+def load_task(name: str, data: Path | None, rungs: Sequence[str] = SEARCHED, train_steps: int | None = None) -> Task:
     """The task of that name, its data read.
 
     Args:
         name: The task's name.
         data: The user's data, or None for the task's own.
         rungs: Those that the data must suffice for.
+        train_steps: Of every rung but smoke, or None for the task's own.
 
     Raises:
         click.UsageError: There is no such task, or the data will not do.
@@ -64,7 +77,10 @@ def load_task(name: str, data: Path | None, rungs: Sequence[str] = ("smoke", "pr
 
     if name not in TASKS:
         raise click.UsageError(f"--task: expected {', '.join(TASKS)}; got {name}")
-    task = get_task(name, data)
+    try:
+        task = get_task(name, data, train_steps)
+    except ValueError as error:
+        raise click.UsageError(f"--train-steps: {error}; leave it out, or choose another --task") from error
     try:
         task.data_digest()
         for rung in rungs:
@@ -72,6 +88,11 @@ def load_task(name: str, data: Path | None, rungs: Sequence[str] = ("smoke", "pr
     except (TextError, ShardError) as error:
         raise click.UsageError(str(error)) from error
     return task
+
+
+def task_of(config: Config, rungs: Sequence[str] = SEARCHED) -> Task:
+    """The task of a run; arguments and errors as of `load_task`."""
+    return load_task(config.task, Path(config.text) if config.text else None, rungs, config.train_steps)
 
 
 def print_json(value: Any) -> None:

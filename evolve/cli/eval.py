@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from evolve.cli.common import clear_errors, json_option, load_task, print_json, reading, run_option
+from evolve.cli.common import (
+    clear_errors,
+    json_option,
+    load_task,
+    print_json,
+    reading,
+    run_option,
+    task_of,
+    train_steps_option,
+)
 from evolve.cli.slots_options import Asked, ranks_option, slots_options
 
 if TYPE_CHECKING:
@@ -44,6 +53,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="May be given several times; 0 by default, with --check all that the run has.",
 )
+@train_steps_option
 @click.option("--check", is_flag=True, help="Run a program's stored trials again and compare.")
 @run_option
 @slots_options
@@ -56,6 +66,7 @@ def command(
     text: Path | None,
     rung: str,
     rng_seeds: tuple[int, ...],
+    train_steps: int | None,
     check: bool,
     folder: Path | None,
     slots: Asked,
@@ -71,12 +82,17 @@ def command(
     """
     from evaluator.records import TrialRequest
 
-    if _is_promotion(target):
+    promotion = _is_promotion(target)
+    if train_steps is not None and (check or promotion):
+        raise click.UsageError(
+            "--train-steps: runs that are compared with known ones are as long as those; leave it out"
+        )
+    if promotion:
         asked = _promotion(Path(target), text, rng_seeds)
     elif check or not _is_file(target):
-        asked = _program(target, folder, rung, rng_seeds)
+        asked = _program(target, folder, rung, rng_seeds, train_steps)
     else:
-        asked = _file(Path(target), task, text, rung)
+        asked = _file(Path(target), task, text, rung, train_steps)
     if check and not asked.stored:
         raise click.UsageError(f"the run has no such trials of {asked.name} on the {rung} rung")
     places = slots.of(asked.task, ranks, rung)
@@ -142,16 +158,15 @@ def _promotion(folder: Path, data: Path | None, rng_seeds: Sequence[int]) -> _As
     return _Asked(task, folder.resolve().name, terms.digest, source, stored, on)
 
 
-def _file(path: Path, task: str, text: Path | None, rung: str) -> _Asked:
+def _file(path: Path, task: str, text: Path | None, rung: str, train_steps: int | None) -> _Asked:
     from evolve.genomes import read
 
     genome = read(path)
-    return _Asked(
-        load_task(task, text.resolve() if text else None, (rung,)), genome.name, genome.digest, genome.source, {}
-    )
+    on = load_task(task, text.resolve() if text else None, (rung,), train_steps)
+    return _Asked(on, genome.name, genome.digest, genome.source, {})
 
 
-def _program(target: str, folder: Path | None, rung: str, rng_seeds: Sequence[int]) -> _Asked:
+def _program(target: str, folder: Path | None, rung: str, rng_seeds: Sequence[int], train_steps: int | None) -> _Asked:
     from evolve.config import Config
     from evolve.promoting.terms import plans
 
@@ -164,7 +179,7 @@ def _program(target: str, folder: Path | None, rung: str, rng_seeds: Sequence[in
             for row in store.trials(program.id)
             if row.rung == rung and row.outcome != "lost" and row.fingerprint not in by_plan
         ]
-    task = load_task(config.task, Path(config.text) if config.text else None, (rung,))
+    task = task_of(replace(config, train_steps=train_steps or config.train_steps), (rung,))
     stored = {row.rng_seed: row for row in kept if not rng_seeds or row.rng_seed in rng_seeds}
     return _Asked(task, f"#{program.id}", program.digest, program.source, stored)
 

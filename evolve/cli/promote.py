@@ -76,7 +76,7 @@ def command(
         config = Config.from_dict(store.run)
         own = task_name is None or task_name == config.task
         text = data.resolve() if data else Path(config.text) if own and config.text else None
-        task = load_task(task_name or config.task, text, ("full",))
+        task = load_task(task_name or config.task, text, ("full",), config.train_steps if own else None)
         known = known_terms(store, id, task.name, wanted.retune)
         own_target = known.plan.rule.target if known is not None else task.target
         target = wanted.target if wanted.target is not None else own_target

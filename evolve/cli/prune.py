@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evolve.cli.common import clear_errors, json_option, load_task, print_json, run_option
+from evolve.cli.common import clear_errors, json_option, print_json, run_option, task_of
 from evolve.cli.search_options import Duration
 from evolve.cli.slots_options import Asked, slots_options
 
@@ -111,7 +111,7 @@ def command(
         id = store.resolve(program)
         config = Config.from_dict(store.run)
         needs = ("smoke", "proxy") if proven else ("smoke", "proxy", rung)
-        task = load_task(config.task, Path(config.text) if config.text else None, needs)
+        task = task_of(config, needs)
         places = slots.of(task)
         budget = Budget(budget_time, None, budget_trials, gpu_hours=budget_gpu_hours).on(places.cards)
         report: Mapping[str, Any] | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from evolve.cli.common import clear_errors, load_task, run_option
+from evolve.cli.common import clear_errors, run_option, task_of
 from evolve.cli.search_options import go, search_options
 from evolve.cli.slots_options import Asked
 
@@ -46,7 +46,7 @@ def command(
             config = Config.from_dict(store.run)
             budget = Budget(**store.run.get("budget", {}))
             cards = int(store.run.get("cards", 0))
-        task = load_task(config.task, Path(config.text) if config.text else None)
+        task = task_of(config)
         places = slots.of(task)
         if places.cards != cards and (budget_gpu_hours or budget.gpu_hours):
             raise click.UsageError(

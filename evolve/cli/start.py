@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from evolve.cli.common import clear_errors, load_task
+from evolve.cli.common import clear_errors, load_task, task_of, train_steps_option
 from evolve.cli.search_options import Duration, ModelPrice, WeightedModel, go, known_prices, search_options
 from evolve.cli.slots_options import Asked
+
+if TYPE_CHECKING:
+    from evaluator.tasks.base import Task
+    from evolve.genomes import NamedGenome
 
 
 @click.command("start")
@@ -25,6 +31,7 @@ from evolve.cli.slots_options import Asked
     help="The task's data: for charlm any text, a file or a folder (the standard library's sources by default); for "
     "nanogpt a folder of token shards that `evolve data` made or fetched.",
 )
+@train_steps_option
 @click.option(
     "--from",
     "paths",
@@ -94,6 +101,7 @@ def command(
     islands: int,
     task: str,
     text: Path | None,
+    train_steps: int | None,
     paths: tuple[Path, ...],
     join: bool,
     rng_seed: int,
@@ -136,9 +144,10 @@ def command(
         raise click.UsageError("--join goes with --from: it adds those genomes to the seed programs")
     if text is not None:
         text = text.resolve()
-    problem = load_task(task, text)  # what will not do is told before a folder is made
+    problem = load_task(task, text, train_steps=train_steps)  # what will not do is told before a folder is made
     places = slots.of(problem)
     seeds = from_paths(paths)
+    _require_length(seeds, problem)
     if join or not paths:
         seeds += tuple(seed for seed in shipped() if seed.digest not in {genome.digest for genome in seeds})
     budget = Budget.of(budget_time, budget_births, budget_trials, budget_tokens, budget_usd, budget_gpu_hours)
@@ -155,6 +164,7 @@ def command(
         call_seconds=call_time,
         answer_tokens=answer_tokens,
         prices=known,
+        train_steps=train_steps,
     )
     if models and not affordable(config, Spent(0.0, 0, 0), budget):
         raise click.UsageError(
@@ -196,6 +206,25 @@ def _require_models(models: tuple[tuple[str, float], ...]) -> None:
         )
 
 
+def _require_length(seeds: Sequence[NamedGenome], task: Task) -> None:
+    """All genomes that are written for one length can run on the task's rungs.
+
+    Raises:
+        click.UsageError: One cannot.
+    """
+    from evaluator.check import iso_steps
+
+    length = task.rung("proxy").train_steps
+    for genome in seeds:
+        steps = iso_steps(genome.source)
+        if steps not in (None, length):
+            raise click.UsageError(
+                f"--from: {genome.name} is written for runs of {steps} steps, and {task.name}'s proxy rung has "
+                f"{length}: say --train-steps {steps} (nanogpt and nanogpt-tiny take it), or write its step numbers as "
+                "shares of train_steps, as `evolve import --fractions` does"
+            )
+
+
 def _repeat(context: click.Context, recorded: Path, folder: Path | None, slots: Asked, quiet: bool) -> None:
     """Repeat a recorded run in a folder of its own.
 
@@ -221,7 +250,7 @@ def _repeat(context: click.Context, recorded: Path, folder: Path | None, slots: 
         if record.run.get("cards"):
             raise click.UsageError("trials on a card do not repeat bitwise, so that a run on cards cannot be repeated")
         budget, jobs = Budget(**record.run["budget"]), int(record.run["jobs"])
-    problem = load_task(config.task, Path(config.text) if config.text else None)
+    problem = task_of(config)
     places = replace(slots.of(problem), jobs=jobs)
     run = new_run(folder)
     with run.lock():

@@ -162,6 +162,18 @@ def test_the_smaller_rungs_take_as_many_steps_as_the_full_one() -> None:
     assert task.promotion_rung().alone
 
 
+def test_rungs_of_another_length_are_all_as_long_and_longer_ones_may_take_longer() -> None:
+    short, long = NanoGPT(Path("/nowhere"), steps=2900), NanoGPT(Path("/nowhere"), steps=6500)
+    assert {short.rung(name).train_steps for name in ("proxy", "confirm", "full")} == {2900}
+    assert short.promotion_rung().train_steps == short.rung("smoke").traced_steps == 2900
+    for name in ("proxy", "confirm", "full"):
+        usual, own, longer = (task.rung(name).limits for task in (NanoGPT(Path("/nowhere")), short, long))
+        assert own == usual
+        assert longer.cpu_seconds == 2 * usual.cpu_seconds
+        assert longer.wall_seconds == 2 * usual.wall_seconds
+        assert longer.device_bytes == usual.device_bytes
+
+
 def test_a_missing_folder_says_how_to_get_data(tmp_path: Path) -> None:
     with pytest.raises(ShardError, match="evolve data fetch"):
         NanoGPT(tmp_path).data_digest()
