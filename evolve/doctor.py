@@ -100,7 +100,12 @@ def _gpu() -> Check:
     if not compiles():
         return Check("GPU", found, "warn", "no Triton or no C compiler (gcc): models are not compiled and train slowly")
     if not shares():
-        return Check("GPU", found, "ok", "`nvidia-cuda-mps-control -d` would let several trials share a card at once")
+        return Check(
+            "GPU",
+            found,
+            "ok",
+            "`nvidia-cuda-mps-control -d` would let several trials share a card at once: nearly twice as many",
+        )
     return Check("GPU", f"{found}, shared by NVIDIA's multi-process service")
 
 

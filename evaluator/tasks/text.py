@@ -76,7 +76,8 @@ def load_text(path: Path | None, need: int) -> Text:
     if short:
         raise TextError(
             f"the text at {path or 'the standard library'} is too small: every split needs {need} bytes, "
-            f"but there are only: {', '.join(short)}. Give a longer text (about {need * 20} bytes in all)."
+            f"but there are only: {', '.join(short)}. Give a longer text, with --data PATH (about {need * 20} bytes in "
+            "all)."
         )
     train, validation, test = (np.frombuffer(part, dtype=np.uint8) for part in parts)
     return Text(train, validation, test)
@@ -90,7 +91,7 @@ def _files(path: Path | None) -> Sequence[Path]:
     if path is None:
         found = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
         if not found:
-            raise TextError("this Python has no standard-library sources to read; give a text with --text PATH")
+            raise TextError("this Python has no standard-library sources to read; give a text with --data PATH")
         return found
     if path.is_file():
         return [path]

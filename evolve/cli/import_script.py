@@ -106,8 +106,8 @@ def _tell(path: Path, target: Path | None, made: Imported, asked: Asked) -> None
     click.echo(f"{path}{where}: {made.steps} steps{bound}", err=True)
     if made.iso:
         click.echo(
-            f"  it has absolute step numbers: it runs on rungs of {made.steps} steps alone (`evolve start --train-steps "
-            f"{made.steps}`); --fractions rewrites them",
+            f"  it has absolute step numbers: it runs on rungs of {made.steps} steps alone (`evolve start "
+            f"--train-steps {made.steps}`); --fractions rewrites them",
             err=True,
         )
     if made.shown:
