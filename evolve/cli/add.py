@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evolve.cli.common import clear_errors, run_option
+from evolve.cli.common import clear_errors, require_length, run_option
 
 
 @click.command("add")
@@ -18,6 +18,8 @@ def command(file: Path, folder: Path | None) -> None:
 
     A live run takes it in at once, a stopped one when it is resumed.
     """
+    from evaluator.tasks import get_task
+    from evolve.config import Config
     from evolve.genomes import from_file
     from evolve.inbox import Inbox
     from evolve.run import find_run
@@ -27,8 +29,10 @@ def command(file: Path, folder: Path | None) -> None:
     genome = from_file(file)
     with Store.open(run.database) as store:
         known = store.by_digest(genome.digest)
+        config = Config.from_dict(store.run)
     if known is not None:
         click.echo(f"{file} is program {known.id} of {run.folder} already")
         return
+    require_length([genome], get_task(config.task, steps=config.train_steps))
     Inbox(run.inbox).put(genome)
     click.echo(f"{genome.name} ({genome.digest}) waits in {run.inbox} for {run.folder}")

@@ -15,6 +15,7 @@ import click
 if TYPE_CHECKING:
     from evaluator.tasks.base import Task
     from evolve.config import Config
+    from evolve.genomes import NamedGenome
     from evolve.run import Run
     from population.store import Store
 
@@ -55,17 +56,13 @@ def clear_errors(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-SEARCHED = ("smoke", "proxy", "confirm")
-"""The rungs of a search."""
-
-
-def load_task(name: str, data: Path | None, rungs: Sequence[str] = SEARCHED, train_steps: int | None = None) -> Task:
+def load_task(name: str, data: Path | None, rungs: Sequence[str] | None = None, train_steps: int | None = None) -> Task:
     """The task of that name, its data read.
 
     Args:
         name: The task's name.
         data: The user's data, or None for the task's own.
-        rungs: Those that the data must suffice for.
+        rungs: Those that the data must suffice for; None for those of a search.
         train_steps: Of every rung but smoke, or None for the task's own.
 
     Raises:
@@ -74,6 +71,7 @@ def load_task(name: str, data: Path | None, rungs: Sequence[str] = SEARCHED, tra
     from evaluator.tasks import TASKS, get_task
     from evaluator.tasks.shards import ShardError
     from evaluator.tasks.text import TextError
+    from evolve.slots import SEARCH_RUNGS
 
     if name not in TASKS:
         raise click.UsageError(f"--task: expected {', '.join(TASKS)}; got {name}")
@@ -83,16 +81,35 @@ def load_task(name: str, data: Path | None, rungs: Sequence[str] = SEARCHED, tra
         raise click.UsageError(f"--train-steps: {error}; leave it out, or choose another --task") from error
     try:
         task.data_digest()
-        for rung in rungs:
+        for rung in SEARCH_RUNGS if rungs is None else rungs:
             task.problem(task.rung(rung))
     except (TextError, ShardError) as error:
         raise click.UsageError(str(error)) from error
     return task
 
 
-def task_of(config: Config, rungs: Sequence[str] = SEARCHED) -> Task:
+def task_of(config: Config, rungs: Sequence[str] | None = None) -> Task:
     """The task of a run; arguments and errors as of `load_task`."""
     return load_task(config.task, Path(config.text) if config.text else None, rungs, config.train_steps)
+
+
+def require_length(genomes: Sequence[NamedGenome], task: Task) -> None:
+    """All genomes that are written for one length can run on the task's rungs.
+
+    Raises:
+        click.UsageError: One cannot.
+    """
+    from evaluator.check import iso_steps
+
+    length = task.rung("proxy").train_steps
+    for genome in genomes:
+        steps = iso_steps(genome.source)
+        if steps not in (None, length):
+            raise click.UsageError(
+                f"{genome.name} is written for runs of {steps} steps, and {task.name}'s proxy rung has {length} here: "
+                f"begin a run with --train-steps {steps} (on nanogpt or nanogpt-tiny), or write its step numbers as "
+                "shares of train_steps, as `evolve import --fractions` does"
+            )
 
 
 def print_json(value: Any) -> None:

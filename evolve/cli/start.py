@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from evolve.cli.common import clear_errors, load_task, task_of, train_steps_option
+from evolve.cli.common import clear_errors, load_task, require_length, task_of, train_steps_option
 from evolve.cli.search_options import Duration, ModelPrice, WeightedModel, go, known_prices, search_options
 from evolve.cli.slots_options import Asked
-
-if TYPE_CHECKING:
-    from evaluator.tasks.base import Task
-    from evolve.genomes import NamedGenome
 
 
 @click.command("start")
@@ -147,7 +141,7 @@ def command(
     problem = load_task(task, text, train_steps=train_steps)  # what will not do is told before a folder is made
     places = slots.of(problem)
     seeds = from_paths(paths)
-    _require_length(seeds, problem)
+    require_length(seeds, problem)
     if join or not paths:
         seeds += tuple(seed for seed in shipped() if seed.digest not in {genome.digest for genome in seeds})
     budget = Budget.of(budget_time, budget_births, budget_trials, budget_tokens, budget_usd, budget_gpu_hours)
@@ -204,25 +198,6 @@ def _require_models(models: tuple[tuple[str, float], ...]) -> None:
         raise click.UsageError(
             "--budget-usd, --budget-tokens and --price are about language models: name one with --model"
         )
-
-
-def _require_length(seeds: Sequence[NamedGenome], task: Task) -> None:
-    """All genomes that are written for one length can run on the task's rungs.
-
-    Raises:
-        click.UsageError: One cannot.
-    """
-    from evaluator.check import iso_steps
-
-    length = task.rung("proxy").train_steps
-    for genome in seeds:
-        steps = iso_steps(genome.source)
-        if steps not in (None, length):
-            raise click.UsageError(
-                f"--from: {genome.name} is written for runs of {steps} steps, and {task.name}'s proxy rung has "
-                f"{length}: say --train-steps {steps} (nanogpt and nanogpt-tiny take it), or write its step numbers as "
-                "shares of train_steps, as `evolve import --fractions` does"
-            )
 
 
 def _repeat(context: click.Context, recorded: Path, folder: Path | None, slots: Asked, quiet: bool) -> None:

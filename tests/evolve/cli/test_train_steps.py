@@ -40,6 +40,11 @@ def test_a_run_is_as_long_as_its_genomes_are_written_for(iso: Path, tmp_path: Pa
     assert proxies
     assert {trial["outcome"] for trial in proxies} == {"finished"}
     assert {trial["curve"][-1][0] for trial in proxies} == {14}
+    other = tmp_path / "other.py"
+    other.write_text(iso.read_text().replace("Literal[14]", "Literal[15]"))
+    refused = evolve("add", other, "--run", tmp_path / "run")
+    assert refused.exit_code == 2
+    assert "other is written for runs of 15 steps" in refused.output
     again = evolve("eval", 1, "--run", tmp_path / "run", "--check", "--jobs", 1)
     assert again.exit_code == 0, again.output
     promoted = evolve("promote", 1, "--run", tmp_path / "run", "--jobs", 1, "--target", 9, "--looks", "2")
