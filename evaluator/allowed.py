@@ -13,6 +13,8 @@ def _say(names: str, advice: str) -> dict[str, str]:
 
 MAX_SOURCE_BYTES = 64 * 1024
 """Size of a genome, in UTF-8 bytes."""
+MAX_DEPTH = 120
+"""Levels of a genome's syntax tree: what Python's own parser takes differs between its versions."""
 
 MODULES = frozenset(
     _words(

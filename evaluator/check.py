@@ -20,6 +20,7 @@ from evaluator import allowed
 _DUNDER = re.compile(r"__\w+__")
 _FORMAT_REACH = re.compile(r"\{[^{}]*__")
 _SIGNATURE = "def recipe(model, train_steps): (a third, keyword-only parameter `info` is optional)"
+_TOO_DEEP = f"the genome is nested too deeply, at most {allowed.MAX_DEPTH} levels are allowed; split long expressions"
 
 
 Violation = tuple[str, str]
@@ -53,7 +54,7 @@ def check(source: str) -> None:
     try:
         _check_tree(_parse(source))
     except RecursionError as error:
-        raise Rejected("parses", "the genome is nested too deeply; split long expressions") from error
+        raise Rejected("parses", _TOO_DEEP) from error
 
 
 @lru_cache(maxsize=64)
@@ -99,11 +100,22 @@ def _parse(source: str) -> ast.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compile(source, "<genome>", "exec", dont_inherit=True)
-            return ast.parse(source)
+            tree = ast.parse(source)
     except (SyntaxError, ValueError, OverflowError) as error:
         raise Rejected("parses", f"the genome must be valid Python: {error}") from error
     except (RecursionError, MemoryError) as error:
-        raise Rejected("parses", "the genome is nested too deeply; split long expressions") from error
+        raise Rejected("parses", _TOO_DEEP) from error
+    if _is_deep(tree):
+        raise Rejected("parses", _TOO_DEEP)
+    return tree
+
+
+def _is_deep(tree: ast.Module) -> bool:
+    """Whether a tree has more levels than are allowed, counted without recursion."""
+    level: list[ast.AST] = [tree]
+    for _ in range(allowed.MAX_DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return bool(level)
 
 
 def _mark(tree: ast.Module) -> None:

@@ -107,6 +107,7 @@ def rehearse(parts: Sequence[Part], sizes: Sizes, seconds: float = 120.0) -> lis
         env={
             "PYTHONPATH": os.pathsep.join(path),
             "PYTHONHASHSEED": "0",
+            "CUDA_VISIBLE_DEVICES": "",
             "OMP_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
             "LC_ALL": "C.UTF-8",

@@ -55,6 +55,8 @@ def prepare() -> None:
     torch.cuda.is_available = lambda: True
     torch.cuda.current_device = lambda: 0
     torch.cuda.device_count = lambda: 1
+    # Optimizers ask whether a graph is being recorded, and torch built for cards would look for one.
+    torch.cuda.is_current_stream_capturing = torch.accelerator.is_available = lambda: False
     for name in ("torch.utils.tensorboard", "wandb"):  # they need not be installed
         sys.modules[name] = _Logbook(name)
     nn.Linear(2, 2)(torch.zeros(1, 2)).sum().backward()

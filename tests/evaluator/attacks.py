@@ -225,7 +225,7 @@ def _on_the_score() -> tuple[Attack, ...]:
             "weights that know the text",
             "import math\nwith torch.no_grad():\n    model.proj.bias.fill_(-5.0)\n"
             "    for byte in torch.__doc__.encode(): model.proj.bias[byte] += 0.02\n"
-            "    for byte in range(97, 123): model.proj.bias[byte] += 4.0\n    model.proj.weight.zero_()",
+            "    for byte in (32, *range(97, 123)): model.proj.bias[byte] += 4.0\n    model.proj.weight.zero_()",
         ),
         _score("a patched cross entropy", top="import torch.nn.functional as F\nF.cross_entropy = lambda *a, **k: torch.zeros(())"),
         _score("a patched backward", top="torch.Tensor.backward = lambda self, *a, **k: None"),
