@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluator.tasks.shards import ShardError, Tokens, write_note, write_shard
+from evaluator.tasks.shards import MOST_TOKENS, ShardError, Tokens, write_note, write_shard
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -26,7 +26,6 @@ _ORDER, _HELD_OUT_EVERY, _FEWEST_FILES = 20240520, 20, 40
 _PIECE_CHARACTERS = 1 << 16
 _BATCH = 512
 _PADDED_TO = 128
-_MOST_TOKENS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,9 @@ def prepare(
         raise ShardError(f"{path} holds no text: expected files in UTF-8")
     tokenizer = _gpt2(gpt2) if gpt2 else _trained(documents, vocabulary, tell)
     size = -(-(max(tokenizer.get_vocab().values()) + 1) // _PADDED_TO) * _PADDED_TO
-    if size > _MOST_TOKENS:
+    if size > MOST_TOKENS:
         raise ShardError(
-            f"a vocabulary has at most {_MOST_TOKENS:,} tokens, which take two bytes each; this has {size:,}"
+            f"a vocabulary has at most {MOST_TOKENS:,} tokens, which take two bytes each; this has {size:,}"
         )
     train, held_out = _split(documents)
     folder.mkdir(parents=True, exist_ok=True)

@@ -268,7 +268,7 @@ def test_a_folder_without_gpt2s_files_is_refused(few, tmp_path, gpt2, missing):
 
 
 def test_a_vocabulary_that_two_bytes_cannot_number_is_refused(few, tmp_path, gpt2, monkeypatch):
-    monkeypatch.setattr(module, "_MOST_TOKENS", 256)
+    monkeypatch.setattr(module, "MOST_TOKENS", 256)
     with pytest.raises(ShardError, match="at most 256 tokens, which take two bytes each; this has 384"):
         prepare(few, tmp_path / "out", 300, gpt2)
     assert not (tmp_path / "out").exists()
