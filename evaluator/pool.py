@@ -17,7 +17,7 @@ from evaluator.check import Rejected, check
 from evaluator.devices.found import model_of, place_of, shares
 from evaluator.fingerprint import fingerprint
 from evaluator.process import require_linux
-from evaluator.records import CARD_MEMORY, Outcome, Rung, Trial, TrialRequest
+from evaluator.records import CARD_MEMORY, KILLED, Outcome, Rung, Trial, TrialRequest
 from evaluator.sandbox import NO_SANDBOX, STRONG
 from evaluator.seating import next_seat, on_card
 from evaluator.server import ForkServer, Slot
@@ -27,7 +27,7 @@ from evaluator.wire import ClosedError
 _RETRIES = 2
 """How often a lost trial is run again before it is given back as lost."""
 _DEATHS_IN_A_ROW = 12
-"""Slots that may die without a trial between before we say that nothing works here."""
+"""Times that all slots may die without a trial between before we say that nothing works here."""
 _PATIENCE_FACTOR, _PATIENCE_SECONDS = 2.0, 60.0
 """A slot silent for the factor times the rung's wall-clock limit plus these seconds is taken for dead."""
 
@@ -48,6 +48,7 @@ class _Job:
     Attributes:
         alone: Whether it is to have its card to itself.
         company: Whether it had not, at some time of this run.
+        killed: Whether an earlier run ended with its candidate killed.
         losses: Runs that ended with their trainer.
         ended: Trials that had ended, all told, when the first such run was lost.
     """
@@ -56,6 +57,7 @@ class _Job:
     request: TrialRequest
     alone: bool
     company: bool = False
+    killed: bool = False
     losses: int = 0
     ended: int = 0
     deadline: float = 0.0
@@ -231,8 +233,7 @@ class Evaluator:
         self._deaths = 0
         slot.used = True
         self._ended += 1
-        if trial.outcome is Outcome.OUT_OF_MEMORY and CARD_MEMORY in trial.reason and job.company:
-            job.alone = True  # whose memory it was that was missing, only this can tell
+        if _runs_again(job, trial):
             self._waiting.appendleft(job)
         else:
             self._done.append((job.ticket, trial))
@@ -242,9 +243,8 @@ class Evaluator:
         job = self._slots.pop(slot)
         slot.close()
         self._deaths += 1
-        # A fault on a card ends all trials there.
-        together = -(-self._jobs // len(self._groups)) if on_card(slot.device) else 1
-        if self._deaths > _DEATHS_IN_A_ROW * together:
+        # The fork server's end is every slot's, a fault on a card that of all there.
+        if self._deaths > _DEATHS_IN_A_ROW * self._jobs:
             raise EvaluatorError(f"trainer processes keep dying; the last lines of their log:\n{self._server.log()}")
         if job is None:
             return
@@ -336,3 +336,14 @@ class Evaluator:
             outcome=outcome,
             reason=reason,
         )
+
+
+def _runs_again(job: _Job, trial: Trial) -> bool:
+    """Whether a trial failed as others can make it fail; the job keeps how it is to run again."""
+    if trial.outcome is Outcome.OUT_OF_MEMORY and CARD_MEMORY in trial.reason and job.company:
+        job.alone = True  # whose memory it was that was missing, only this can tell
+        return True
+    if trial.outcome is Outcome.CRASHED and KILLED in trial.reason and not job.killed:
+        job.killed = True  # by the kernel, where the machine's memory is short, or by a person; a genome does it again
+        return True
+    return False
