@@ -92,8 +92,8 @@ def _check_vocabulary(path: Path, tokens: Tokens, vocabulary: int) -> None:
     highest = int(tokens[:_LOOKED_AT].max(initial=0))
     if highest >= vocabulary:
         raise ShardError(
-            f"{path} holds token {highest}, but a vocabulary of {vocabulary} ends before it: {path.parent / _NOTE} must "
-            f"tell the shards' own (without that file it is the benchmark's, {FINEWEB_VOCABULARY})"
+            f"{path} holds token {highest}, but a vocabulary of {vocabulary} ends before it: {path.parent / _NOTE} "
+            f"must tell the shards' own (without that file it is the benchmark's, {FINEWEB_VOCABULARY})"
         )
 
 
