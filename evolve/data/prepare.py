@@ -1,7 +1,8 @@
 """Any text to token shards in the public benchmark's form.
 
-Each file is a document; a document begins with the token that parts them, as in the benchmark. Of twenty documents one
-is held out; the others are put in a random order that is always the same. A few files are joined and cut instead.
+Each file is a document, equal ones are one; a document begins with the token that parts them, as in the benchmark. Of
+twenty documents one is held out; the others are put in a random order that is always the same. A few files are joined
+and cut instead.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def prepare(
     """
     if any(folder.glob("*.bin")):
         raise ShardError(f"{folder} holds shards already: take another folder, or delete them")
-    documents = list(_documents(path, tell))
+    # Each text once: a second copy might be held out while the first is trained on.
+    documents = list(dict.fromkeys(_documents(path, tell)))
     if not documents:
         raise ShardError(f"{path} holds no text: expected files in UTF-8")
     tokenizer = _gpt2(gpt2) if gpt2 else _trained(documents, vocabulary, tell)

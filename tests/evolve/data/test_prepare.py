@@ -86,6 +86,15 @@ def test_one_document_of_twenty_is_held_out_and_never_trained_on(many, tmp_path)
     assert not train & held_out
 
 
+def test_copies_and_links_are_one_document_so_that_none_is_held_out_and_trained_on_as_well(many, tmp_path):
+    for number, file in enumerate(sorted(many.rglob("*.txt"))):
+        (many / f"copy-{number}.txt").write_bytes(file.read_bytes())
+        (many / f"link-{number}.txt").symlink_to(file)
+    prepare(many, tmp_path / "out")
+    train, held_out = (documents(tmp_path / "out", split) for split in ("train", "held_out"))
+    assert sorted(train + held_out) == sorted(document(number) for number in range(60))
+
+
 def test_documents_to_train_on_are_shuffled(many, tmp_path):
     prepare(many, tmp_path / "out")
     order = [path.read_text(encoding="utf-8") for path in sorted(many.rglob("*.txt"))]
