@@ -10,6 +10,7 @@ import select
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -78,6 +79,7 @@ class Evaluator:
     Raises:
         ValueError: `jobs` is below 1, or a device is not there, or they differ, or some are left over.
         OSError: Not Linux.
+        EvaluatorError: There are too few descriptors for so many slots.
     """
 
     def __init__(
@@ -108,7 +110,10 @@ class Evaluator:
         self._sandboxes, self._kind = tuple(sandboxes), devices[0]
         self._groups = {devices[first]: devices[first : first + ranks] for first in range(0, len(devices), ranks)}
         self._server = self._start_server()
-        self._fill()
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            self._fill()
+            undo.pop_all()
 
     def __enter__(self) -> Evaluator:
         return self
@@ -204,6 +209,8 @@ class Evaluator:
                 self._server.take_news()
             except ClosedError:
                 self._restart_server()
+            except OSError as error:
+                raise self._no_room(error) from error
         self._end_overdue()
         self._fill()
         self._hand_out()
@@ -289,6 +296,14 @@ class Evaluator:
                 self._slots[self._server.start_slot(self._task, self._groups[first], self._place)] = None
             except ClosedError:
                 self._restart_server()
+            except OSError as error:
+                raise self._no_room(error) from error
+
+    def _no_room(self, error: OSError) -> EvaluatorError:
+        return EvaluatorError(
+            f"{self._jobs} trials at once cannot be started ({error.strerror or error}): ask for fewer, or allow more "
+            "open files (ulimit -n)"
+        )
 
     def _hand_out(self) -> None:
         while (seat := self._next_seat()) is not None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -18,7 +19,7 @@ from evaluator.pool import Evaluator, EvaluatorError
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
 from evaluator.sandbox import SANDBOXES, get_sandbox
 from evaluator.sandbox.probe import reason_against
-from evaluator.server import Slot
+from evaluator.server import ForkServer, Slot
 from evaluator.tasks.charlm import CharLM
 from evaluator.wire import Channel
 
@@ -224,6 +225,23 @@ def test_every_sandbox_gives_the_same_values(name, task, run, rung) -> None:
 def test_no_slots_is_an_error(task) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Evaluator(task, jobs=0)
+
+
+def test_where_descriptors_do_not_suffice_it_says_what_to_do_and_leaves_nothing(task, monkeypatch) -> None:
+    servers: list[ForkServer] = []
+    start = ForkServer.start_slot
+
+    def third_fails(server, *asked):
+        servers.append(server)
+        if len(servers) == 3:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return start(server, *asked)
+
+    monkeypatch.setattr(ForkServer, "start_slot", third_fails)
+    with pytest.raises(EvaluatorError, match=r"4 trials at once .*Too many open files.*ulimit -n"):
+        Evaluator(task, jobs=4)
+    assert servers[0]._process.returncode == -signal.SIGKILL
+    assert not servers[0]._scratch.path.exists()
 
 
 EATER = """
