@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -190,6 +191,18 @@ def test_a_long_document_has_one_separator_and_loses_nothing_at_the_cuts(tmp_pat
     )
     (tmp_path / "long.txt").write_text(text)
     prepare(tmp_path / "long.txt", tmp_path / "out")
+    (train,), (held_out,) = (documents(tmp_path / "out", split) for split in ("train", "held_out"))
+    assert train + held_out == text
+
+
+@pytest.mark.parametrize("word", ["abc" * 50_000, " " * 100_000, "-" * 2_500, "ж" * 1_000])
+def test_a_word_without_end_is_cut_for_the_vocabulary_alone(tmp_path, word):
+    text = f"before {word} after"
+    cut = list(module._words_cut([text, "short"]))
+    assert "".join(cut) == text + "short"
+    assert all(len(run) < 2_000 for piece in cut for run in re.findall(r"\w+|\s+|[^\w\s]+", piece))
+    (tmp_path / "text").write_text(text, encoding="utf-8")
+    prepare(tmp_path / "text", tmp_path / "out")
     (train,), (held_out,) = (documents(tmp_path / "out", split) for split in ("train", "held_out"))
     assert train + held_out == text
 
