@@ -149,7 +149,7 @@ def explain(ended: Ended, limits: Limits, output: str) -> tuple[Outcome, str]:
         what, most = (CARD_MEMORY, limits.device_bytes) if "CUDA" in last else ("memory", limits.memory_bytes)
         return Outcome.OUT_OF_MEMORY, f"the genome asked for more {what} than its limit of {most >> 20} MiB: {last}"
     if ended.exit_code == ExitCode.RAISED:
-        return Outcome.CRASHED, last
+        return Outcome.CRASHED, last or "the genome raised an error, and nothing could be printed about it"
     used_up = ended.cpu_seconds >= math.ceil(limits.cpu_seconds)
     if ended.exit_code == -signal.SIGXCPU or (ended.exit_code == -signal.SIGKILL and used_up):
         return Outcome.TIMED_OUT, (
