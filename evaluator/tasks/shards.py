@@ -111,7 +111,8 @@ def _vocabulary(note: Path) -> int:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ShardError(f"{note} cannot be read ({error}): delete its folder and make the shards again") from error
     if not finished:
-        raise ShardError(f"the shards beside {note} were never finished: delete the folder and prepare the text again")
+        again = "run `evolve data fetch`" if "source" in about else "delete the folder and prepare the text"
+        raise ShardError(f"the shards beside {note} were never finished: {again} again")
     if not 2 <= vocabulary <= MOST_TOKENS:
         raise ShardError(f"{note} tells of a vocabulary of {vocabulary}: expected from 2 to {MOST_TOKENS} tokens")
     return vocabulary
