@@ -7,6 +7,7 @@ author what to change.
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -205,7 +206,7 @@ class Watch:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception means that an allocation failed."""
-    text = str(error)
+    text = "".join(traceback.format_exception_only(error))  # also where its own words cannot be had
     return (
         isinstance(error, MemoryError | torch.OutOfMemoryError)
         or "can't allocate memory" in text

@@ -10,6 +10,7 @@ import select
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -17,7 +18,7 @@ from evaluator.check import Rejected, check
 from evaluator.devices.found import model_of, place_of, shares
 from evaluator.fingerprint import fingerprint
 from evaluator.process import require_linux
-from evaluator.records import CARD_MEMORY, Outcome, Rung, Trial, TrialRequest
+from evaluator.records import CARD_MEMORY, KILLED, Outcome, Rung, Trial, TrialRequest
 from evaluator.sandbox import NO_SANDBOX, STRONG
 from evaluator.seating import next_seat, on_card
 from evaluator.server import ForkServer, Slot
@@ -27,7 +28,7 @@ from evaluator.wire import ClosedError
 _RETRIES = 2
 """How often a lost trial is run again before it is given back as lost."""
 _DEATHS_IN_A_ROW = 12
-"""Slots that may die without a trial between before we say that nothing works here."""
+"""Times that all slots may die without a trial between before we say that nothing works here."""
 _PATIENCE_FACTOR, _PATIENCE_SECONDS = 2.0, 60.0
 """A slot silent for the factor times the rung's wall-clock limit plus these seconds is taken for dead."""
 
@@ -48,6 +49,7 @@ class _Job:
     Attributes:
         alone: Whether it is to have its card to itself.
         company: Whether it had not, at some time of this run.
+        killed: Whether an earlier run ended with its candidate killed.
         losses: Runs that ended with their trainer.
         ended: Trials that had ended, all told, when the first such run was lost.
     """
@@ -56,6 +58,7 @@ class _Job:
     request: TrialRequest
     alone: bool
     company: bool = False
+    killed: bool = False
     losses: int = 0
     ended: int = 0
     deadline: float = 0.0
@@ -76,6 +79,7 @@ class Evaluator:
     Raises:
         ValueError: `jobs` is below 1, or a device is not there, or they differ, or some are left over.
         OSError: Not Linux.
+        EvaluatorError: There are too few descriptors for so many slots.
     """
 
     def __init__(
@@ -106,7 +110,10 @@ class Evaluator:
         self._sandboxes, self._kind = tuple(sandboxes), devices[0]
         self._groups = {devices[first]: devices[first : first + ranks] for first in range(0, len(devices), ranks)}
         self._server = self._start_server()
-        self._fill()
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            self._fill()
+            undo.pop_all()
 
     def __enter__(self) -> Evaluator:
         return self
@@ -202,6 +209,8 @@ class Evaluator:
                 self._server.take_news()
             except ClosedError:
                 self._restart_server()
+            except OSError as error:
+                raise self._no_room(error) from error
         self._end_overdue()
         self._fill()
         self._hand_out()
@@ -231,8 +240,7 @@ class Evaluator:
         self._deaths = 0
         slot.used = True
         self._ended += 1
-        if trial.outcome is Outcome.OUT_OF_MEMORY and CARD_MEMORY in trial.reason and job.company:
-            job.alone = True  # whose memory it was that was missing, only this can tell
+        if _runs_again(job, trial):
             self._waiting.appendleft(job)
         else:
             self._done.append((job.ticket, trial))
@@ -242,9 +250,8 @@ class Evaluator:
         job = self._slots.pop(slot)
         slot.close()
         self._deaths += 1
-        # A fault on a card ends all trials there.
-        together = -(-self._jobs // len(self._groups)) if on_card(slot.device) else 1
-        if self._deaths > _DEATHS_IN_A_ROW * together:
+        # The fork server's end is every slot's, a fault on a card that of all there.
+        if self._deaths > _DEATHS_IN_A_ROW * self._jobs:
             raise EvaluatorError(f"trainer processes keep dying; the last lines of their log:\n{self._server.log()}")
         if job is None:
             return
@@ -289,6 +296,14 @@ class Evaluator:
                 self._slots[self._server.start_slot(self._task, self._groups[first], self._place)] = None
             except ClosedError:
                 self._restart_server()
+            except OSError as error:
+                raise self._no_room(error) from error
+
+    def _no_room(self, error: OSError) -> EvaluatorError:
+        return EvaluatorError(
+            f"{self._jobs} trials at once cannot be started ({error.strerror or error}): ask for fewer, or allow more "
+            "open files (ulimit -n)"
+        )
 
     def _hand_out(self) -> None:
         while (seat := self._next_seat()) is not None:
@@ -336,3 +351,14 @@ class Evaluator:
             outcome=outcome,
             reason=reason,
         )
+
+
+def _runs_again(job: _Job, trial: Trial) -> bool:
+    """Whether a trial failed as others can make it fail; the job keeps how it is to run again."""
+    if trial.outcome is Outcome.OUT_OF_MEMORY and CARD_MEMORY in trial.reason and job.company:
+        job.alone = True  # whose memory it was that was missing, only this can tell
+        return True
+    if trial.outcome is Outcome.CRASHED and KILLED in trial.reason and not job.killed:
+        job.killed = True  # by the kernel, where the machine's memory is short, or by a person; a genome does it again
+        return True
+    return False

@@ -19,7 +19,7 @@ class Outcome(StrEnum):
     DIVERGED = "diverged"
     """A loss was not finite, or the last validation was worse than the first."""
     CRASHED = "crashed"
-    """The candidate raised, exited or was killed by a signal of its own making."""
+    """The candidate raised, exited or was killed by a signal of its own making; or twice by one of another's."""
     TIMED_OUT = "timed_out"
     """The candidate used up its CPU seconds, or the wall-clock backstop ended it."""
     OUT_OF_MEMORY = "out_of_memory"
@@ -32,6 +32,8 @@ class Outcome(StrEnum):
 
 CARD_MEMORY = "memory of the card"
 """Words in the reason of a trial that ran out of it."""
+KILLED = "killed by signal 9"
+"""Words in the reason of a trial whose candidate was ended by somebody: who it was cannot be told."""
 
 
 @dataclass(frozen=True)

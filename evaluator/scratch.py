@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -38,9 +39,13 @@ class Scratch:
 def _sweep() -> None:
     """Delete the folders of evaluators that are gone."""
     for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
-        # Another user's folder, or one that its owner is removing just now: not ours to sweep.
+        # Another user's folder, or one that its owner is removing just now: not ours to sweep. Nor is what a link that
+        # anybody can have put here leads to.
         with suppress(OSError):
-            fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+            folder = lock.parent.lstat()
+            if not stat.S_ISDIR(folder.st_mode) or folder.st_uid != os.geteuid():
+                continue
+            fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 remove(lock.parent)

@@ -48,12 +48,14 @@ class Slot:
     def __init__(self, channel: Channel, device: str) -> None:
         self.channel = channel
         self.device = device
-        self.used = self.killed = False
+        self.used = self.killed = self._closed = False
         self._pidfd: int | None = None
 
     def started(self, pidfd: int) -> None:
         """Note that the trainer runs; `pidfd` is the slot's from now on."""
         self._pidfd = pidfd
+        if self._closed:  # it ended before we heard that it had begun
+            self.close()
 
     def kill(self) -> bool:
         """End the trainer; the rest of the slot follows by itself. False if it was never started."""
@@ -64,7 +66,8 @@ class Slot:
         return True
 
     def close(self) -> None:
-        """Release what the engine holds of the slot."""
+        """Release what the engine holds of the slot. Idempotent."""
+        self._closed = True
         self.channel.close()
         if self._pidfd is not None:
             os.close(self._pidfd)

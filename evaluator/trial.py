@@ -16,7 +16,7 @@ from evaluator.link import CandidateLink, GoneError, NotMadeError, OverTimeError
 from evaluator.loop import DivergedError, Progress, TrainingLoop, UntrainedError
 from evaluator.nursery import Ended
 from evaluator.orders import ExitCode
-from evaluator.records import CARD_MEMORY, Limits, Outcome, Rung, Trial, TrialRequest
+from evaluator.records import CARD_MEMORY, KILLED, Limits, Outcome, Rung, Trial, TrialRequest
 from evaluator.step_conditions import has_step_conditions
 from evaluator.wire import Channel
 from evaluator.workplace import Workplace
@@ -149,18 +149,17 @@ def explain(ended: Ended, limits: Limits, output: str) -> tuple[Outcome, str]:
         what, most = (CARD_MEMORY, limits.device_bytes) if "CUDA" in last else ("memory", limits.memory_bytes)
         return Outcome.OUT_OF_MEMORY, f"the genome asked for more {what} than its limit of {most >> 20} MiB: {last}"
     if ended.exit_code == ExitCode.RAISED:
-        return Outcome.CRASHED, last
+        return Outcome.CRASHED, last or "the genome raised an error, and nothing could be printed about it"
     used_up = ended.cpu_seconds >= math.ceil(limits.cpu_seconds)
     if ended.exit_code == -signal.SIGXCPU or (ended.exit_code == -signal.SIGKILL and used_up):
         return Outcome.TIMED_OUT, (
             f"the genome used up its {limits.cpu_seconds:g} CPU seconds; its optimizers cost too much per "
             "step, or it loops"
         )
+    if ended.exit_code == -signal.SIGKILL:
+        return Outcome.CRASHED, f"the candidate process was {KILLED}. {last}".strip()
     if ended.exit_code < 0:
-        return (
-            Outcome.CRASHED,
-            f"the candidate process was killed by signal {-ended.exit_code}. {last}".strip(),
-        )
+        return Outcome.CRASHED, f"the candidate process was killed by signal {-ended.exit_code}. {last}".strip()
     return Outcome.CRASHED, (
         f"the candidate ended with exit code {ended.exit_code}; a genome must not exit. {last}".strip()
     )

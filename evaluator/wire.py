@@ -6,6 +6,8 @@ its control channel is `evaluator.orders`, whose messages are a few numbers.
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
 import socket
 import struct
@@ -55,9 +57,14 @@ class Channel:
 
         Raises:
             ClosedError: The other end is gone.
+            OSError: This process may not open as many files as came with the message.
         """
         try:
-            head, fds, _, _ = socket.recv_fds(self._sock, _LENGTH.size, _MAX_FDS)
+            head, fds, flags, _ = socket.recv_fds(self._sock, _LENGTH.size, _MAX_FDS)
+            if flags & socket.MSG_CTRUNC:
+                for fd in fds:
+                    os.close(fd)
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             head += self._exactly(_LENGTH.size - len(head), started=bool(head))
             (length,) = _LENGTH.unpack(head)
             return pickle.loads(self._exactly(length)), fds

@@ -100,6 +100,8 @@ def slots_for(
     if len({gpus()[index].model for index in chosen}) > 1:
         names = ", ".join(f"{index}: {gpus()[index].model}" for index in chosen)
         raise SlotsError(f"--gpus: values of different models cannot be compared, choose cards of one ({names})")
+    if ranks > 1 and trials_per_gpu is not None:
+        raise SlotsError("--gpus-per-trial: such a trial has its cards to itself; leave --trials-per-gpu out")
     if ranks > 1:
         _check_ranks(task, rung, ranks, len(chosen))
     need = max(task.problem(task.rung(name)).card_bytes for name in SEARCH_RUNGS)

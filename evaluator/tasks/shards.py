@@ -16,8 +16,12 @@ from numpy.typing import NDArray
 MAGIC, VERSION, HEADER_BYTES = 20240520, 1, 1024
 FINEWEB_VOCABULARY = 50304
 """GPT-2's 50,257 tokens, padded to a multiple of 128."""
+MOST_TOKENS = 1 << 16
+"""Tokens that two bytes can tell apart."""
 _NOTE = "shards.json"
 _SAMPLES, _SAMPLE_BYTES = 64, 1 << 16
+_LOOKED_AT = 1 << 16
+"""Tokens at the beginning of a shard that are compared with the vocabulary."""
 
 Tokens = NDArray[np.uint16]
 
@@ -62,10 +66,10 @@ class Shards:
 
 
 def find_shards(folder: Path) -> Shards:
-    """The shards in a folder, their headers checked.
+    """The shards in a folder, their headers and first tokens checked.
 
     Raises:
-        ShardError: There are none, or one is no shard.
+        ShardError: There are none, or one is no shard, or of another vocabulary.
     """
     train, held_out = sorted(folder.glob("*_train_*.bin")), sorted(folder.glob("*_val_*.bin"))
     if not train or not held_out:
@@ -74,26 +78,43 @@ def find_shards(folder: Path) -> Shards:
             "`evolve data fetch`, or make some of your own text with `evolve data prepare --text PATH`, and name their "
             "folder with --data"
         )
-    sizes = {path: len(read_shard(path)) for path in (*train, *held_out)}
+    vocabulary, sizes = _vocabulary(folder / _NOTE), {}
+    for path in (*train, *held_out):
+        tokens = read_shard(path)
+        _check_vocabulary(path, tokens, vocabulary)
+        sizes[path] = len(tokens)
     longest = max(sizes[path] for path in train)
-    return Shards(tuple(train), tuple(held_out), _vocabulary(folder / _NOTE), longest, sizes[held_out[0]])
+    return Shards(tuple(train), tuple(held_out), vocabulary, longest, sizes[held_out[0]])
+
+
+def _check_vocabulary(path: Path, tokens: Tokens, vocabulary: int) -> None:
+    """Look at the first tokens alone: shards are gigabytes, and those of another vocabulary show it soon."""
+    highest = int(tokens[:_LOOKED_AT].max(initial=0))
+    if highest >= vocabulary:
+        raise ShardError(
+            f"{path} holds token {highest}, but a vocabulary of {vocabulary} ends before it: {path.parent / _NOTE} "
+            f"must tell the shards' own (without that file it is the benchmark's, {FINEWEB_VOCABULARY})"
+        )
 
 
 def _vocabulary(note: Path) -> int:
     """What a note says; without one the shards are the benchmark's.
 
     Raises:
-        ShardError: It cannot be read, or says that the shards were never finished.
+        ShardError: It cannot be read, tells of no possible vocabulary, or says that the shards were never finished.
     """
     if not note.exists():
         return FINEWEB_VOCABULARY
     try:
         about = json.loads(note.read_text(encoding="utf-8"))
         vocabulary, finished = int(about["vocabulary"]), bool(about.get("finished", True))
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ShardError(f"{note} cannot be read ({error}): delete its folder and make the shards again") from error
     if not finished:
-        raise ShardError(f"the shards beside {note} were never finished: delete the folder and prepare the text again")
+        again = "run `evolve data fetch`" if "source" in about else "delete the folder and prepare the text"
+        raise ShardError(f"the shards beside {note} were never finished: {again} again")
+    if not 2 <= vocabulary <= MOST_TOKENS:
+        raise ShardError(f"{note} tells of a vocabulary of {vocabulary}: expected from 2 to {MOST_TOKENS} tokens")
     return vocabulary
 
 
@@ -101,9 +122,12 @@ def read_shard(path: Path) -> Tokens:
     """Tokens of one shard, mapped from its file.
 
     Raises:
-        ShardError: It is no shard, or was cut.
+        ShardError: It cannot be read, is no shard, or was cut.
     """
-    header = np.fromfile(path, dtype=np.int32, count=3)
+    try:
+        header = np.fromfile(path, dtype=np.int32, count=3)
+    except OSError as error:
+        raise ShardError(f"{path} cannot be read: {error.strerror or error}") from error
     if len(header) < 3 or (header[0], header[1]) != (MAGIC, VERSION):
         raise ShardError(f"{path} is no token shard: expected a header with {MAGIC} and {VERSION}, got {header[:2]}")
     count, there = int(header[2]), max(0, path.stat().st_size - HEADER_BYTES) // 2

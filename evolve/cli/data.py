@@ -44,7 +44,7 @@ def fetch(folder: Path | None, shards: int) -> None:
     target = folder or DEFAULT_DATA.expanduser()
     try:
         get(target, shards, HuggingFace(), lambda line: click.echo(line, err=True))
-    except ShardError as error:
+    except (ShardError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{target}: ready; evolve start --task nanogpt{f' --data {folder}' if folder else ''}")
 

@@ -97,6 +97,8 @@ def fetch(folder: Path, shards: int, hub: Hub, tell: Callable[[str], None]) -> N
         if path.exists() and _checksum(path) == sums[name]:
             tell(f"{name}: there already")
             continue
+        # Until all have come the folder says so: with fewer shards a full run would go over the same tokens again.
+        write_note(folder, FINEWEB_VOCABULARY, source=REPOSITORY, finished=False)
         path.unlink(missing_ok=True)
         hub.download(name, folder)
         if _checksum(path) != sums[name]:

@@ -1,12 +1,14 @@
 """Any text to token shards in the public benchmark's form.
 
-Each file is a document; a document begins with the token that parts them, as in the benchmark. Of twenty documents one
-is held out; the others are put in a random order that is always the same. A few files are joined and cut instead.
+Each file is a document, equal ones are one; a document begins with the token that parts them, as in the benchmark. Of
+twenty documents one is held out; the others are put in a random order that is always the same. A few files are joined
+and cut instead.
 """
 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluator.tasks.shards import ShardError, Tokens, write_note, write_shard
+from evaluator.tasks.shards import MOST_TOKENS, ShardError, Tokens, write_note, write_shard
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -24,9 +26,9 @@ SEPARATOR = "<|endoftext|>"
 SHARD_TOKENS = 100_000_000
 _ORDER, _HELD_OUT_EVERY, _FEWEST_FILES = 20240520, 20, 40
 _PIECE_CHARACTERS = 1 << 16
+_LONG_WORD = re.compile(r"\w{1000}|\s{1000}|[^\w\s]{1000}")
 _BATCH = 512
 _PADDED_TO = 128
-_MOST_TOKENS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,15 @@ def prepare(
     """
     if any(folder.glob("*.bin")):
         raise ShardError(f"{folder} holds shards already: take another folder, or delete them")
-    documents = list(_documents(path, tell))
+    # Each text once: a second copy might be held out while the first is trained on.
+    documents = list(dict.fromkeys(_documents(path, tell)))
     if not documents:
         raise ShardError(f"{path} holds no text: expected files in UTF-8")
     tokenizer = _gpt2(gpt2) if gpt2 else _trained(documents, vocabulary, tell)
     size = -(-(max(tokenizer.get_vocab().values()) + 1) // _PADDED_TO) * _PADDED_TO
-    if size > _MOST_TOKENS:
+    if size > MOST_TOKENS:
         raise ShardError(
-            f"a vocabulary has at most {_MOST_TOKENS:,} tokens, which take two bytes each; this has {size:,}"
+            f"a vocabulary has at most {MOST_TOKENS:,} tokens, which take two bytes each; this has {size:,}"
         )
     train, held_out = _split(documents)
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,6 +125,16 @@ def _pieces(documents: Sequence[str]) -> Iterator[str]:
         yield piece
 
 
+def _words_cut(documents: Sequence[str]) -> Iterator[str]:
+    """Documents cut inside of what no language calls a word: training takes time by the square of a word's length."""
+    for document in documents:
+        start = 0
+        for word in _LONG_WORD.finditer(document):
+            yield document[start : word.end()]
+            start = word.end()
+        yield document[start:]
+
+
 def _trained(documents: Sequence[str], vocabulary: int, tell: Callable[[str, int, int], None]) -> Tokenizer:
     """A byte-level BPE of the text."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -136,7 +149,7 @@ def _trained(documents: Sequence[str], vocabulary: int, tell: Callable[[str, int
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator((document for document in documents), trainer)
+    tokenizer.train_from_iterator(_words_cut(documents), trainer)
     tell("training a vocabulary", 1, 1)
     return tokenizer
 

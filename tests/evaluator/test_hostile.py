@@ -10,6 +10,14 @@ from tiny_genomes import SGD, sgd_with
 from evaluator.records import Limits, Outcome, TrialRequest
 
 STRICT = Limits(cpu_seconds=1.0, wall_seconds=60.0, memory_bytes=256 << 20, output_bytes=1 << 16)
+SOCKET = """
+import os, socket, stat, struct
+def _is_socket(fd):
+    try: return stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError: return False
+control = socket.socket(fileno=next(fd for fd in range(3, 30) if _is_socket(fd)))
+"""
+"""The candidate's end of the control socket."""
 OVER_FDS = "for fd in range(3, 30):\n    try:\n        {}\n    except OSError:\n        pass\n"
 
 HOSTILE = {
@@ -60,6 +68,56 @@ HOSTILE = {
         sgd_with("import os, struct\n" + OVER_FDS.format("os.write(fd, struct.pack('<IId', 5, 99, 0.0))")),
         Outcome.CRASHED,
         "control socket",
+    ),
+    "answers orders ahead": (
+        sgd_with(
+            "def after_step(step):\n    for at in (step, step + 1): control.send(struct.pack('<IId', 5, at, 0.0))",
+            "after_step=after_step",
+            SOCKET,
+        ),
+        Outcome.CRASHED,
+        "control socket",
+    ),
+    "answers without end": (
+        sgd_with("while True: control.send(struct.pack('<IId', 0, 0, 0.0))", top=SOCKET),
+        Outcome.CRASHED,
+        "control socket",
+    ),
+    "sends what is too long": (sgd_with("control.send(bytes(100_000))", top=SOCKET), Outcome.CRASHED, "control socket"),
+    "sends nothing": (sgd_with("control.send(b'')\nwhile True: pass", top=SOCKET), Outcome.CRASHED, "signal 9"),
+    "sends descriptors": (
+        sgd_with("for _ in range(99): socket.send_fds(control, [struct.pack('<IId', 1, 0, 0.0)], [0, 1])", top=SOCKET),
+        Outcome.CRASHED,
+        "control socket",
+    ),
+    "shuts the control socket": (
+        sgd_with("control.shutdown(socket.SHUT_WR)\nwhile True: pass", top=SOCKET), Outcome.CRASHED, "signal 9"
+    ),
+    "has hooks that there are not": (
+        sgd_with("control.send(struct.pack('<IId', 1, 0, -1.0))", top=SOCKET), Outcome.CRASHED, "control socket"
+    ),
+    "never leaves eval_weights": (
+        sgd_with(
+            "import contextlib\n@contextlib.contextmanager\ndef eval_weights(step):\n    yield\n    while True: pass",
+            "eval_weights=eval_weights",
+        ),
+        Outcome.TIMED_OUT,
+        "CPU seconds",
+    ),
+    "raises what has no words": (
+        sgd_with("raise Mute()", top="class Mute(Exception):\n    def __str__(self): raise self"),
+        Outcome.CRASHED,
+        "Mute: <exception str() failed>",
+    ),
+    "raises what talks without end": (
+        sgd_with("raise Endless()", top="class Endless(Exception):\n    def __str__(self):\n        while True: pass"),
+        Outcome.TIMED_OUT,
+        "CPU seconds",
+    ),
+    "takes the words out of our mouth": (
+        sgd_with("import sys\nsys.stdout = sys.stderr = None\nraise ValueError"),
+        Outcome.CRASHED,
+        "nothing could be printed",
     ),
     "wants to outlive us": (
         sgd_with("import ctypes\nassert ctypes.CDLL(None).prctl(1, 0, 0, 0, 0) == 0"),

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from evaluator.pool import Evaluator, EvaluatorError
 from evaluator.records import Outcome, Rung, Trial, TrialRequest
 from evaluator.sandbox import SANDBOXES, get_sandbox
 from evaluator.sandbox.probe import reason_against
+from evaluator.server import ForkServer, Slot
 from evaluator.tasks.charlm import CharLM
 from evaluator.wire import Channel
 
@@ -133,6 +137,52 @@ def test_a_dead_fork_server_is_replaced(evaluator, run, rung) -> None:
     assert trial.curve == healthy.curve
 
 
+def test_the_end_of_a_fork_server_is_no_end_of_the_run_however_many_slots_it_had(task, rung) -> None:
+    with Evaluator(task, jobs=14) as pool:
+        for _ in range(2):
+            pool.submit(TrialRequest("digest", SGD, rung, 0))
+            assert pool.wait()[0][1].outcome is Outcome.FINISHED
+            pool._server.kill()
+            pool._server._process.wait()
+
+
+def test_a_candidate_that_somebody_killed_runs_again(evaluator, run, rung) -> None:
+    long = replace(rung, train_steps=1500, validate_every=1500)
+    healthy = run(SGD, rung=long)
+    evaluator.submit(TrialRequest("digest", SGD, long, 0))
+    while not (candidates := _candidates(evaluator)):
+        assert evaluator.wait(timeout=0.01) == []
+    for pid in candidates:
+        os.kill(pid, signal.SIGKILL)
+    ((_, trial),) = evaluator.wait()
+    assert trial.outcome is Outcome.FINISHED
+    assert trial.curve == healthy.curve
+
+
+def test_a_candidate_that_is_killed_again_has_crashed(evaluator, rung) -> None:
+    evaluator.submit(TrialRequest("digest", SGD, replace(rung, train_steps=100_000), 0))
+    killed: set[int] = set()
+    done: list[tuple[int, Trial]] = []
+    while not done:
+        for pid in set(_candidates(evaluator)) - killed:
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        done = evaluator.wait(timeout=0.01)
+    assert len(killed) == 2
+    assert (done[0][1].outcome, done[0][1].value) == (Outcome.CRASHED, None)
+
+
+def test_what_is_told_of_a_slot_that_is_closed_already_is_let_go() -> None:
+    ours, theirs = socket.socketpair()
+    slot = Slot(Channel(ours), "cpu")
+    slot.close()
+    pidfd = os.pidfd_open(os.getpid())
+    slot.started(pidfd)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(pidfd)
+    theirs.close()
+
+
 def test_a_machine_where_nothing_works_is_told_with_the_log(task, rung, monkeypatch, tmp_path) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('no torch on this machine')")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -175,6 +225,23 @@ def test_every_sandbox_gives_the_same_values(name, task, run, rung) -> None:
 def test_no_slots_is_an_error(task) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Evaluator(task, jobs=0)
+
+
+def test_where_descriptors_do_not_suffice_it_says_what_to_do_and_leaves_nothing(task, monkeypatch) -> None:
+    servers: list[ForkServer] = []
+    start = ForkServer.start_slot
+
+    def third_fails(server, *asked):
+        servers.append(server)
+        if len(servers) == 3:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return start(server, *asked)
+
+    monkeypatch.setattr(ForkServer, "start_slot", third_fails)
+    with pytest.raises(EvaluatorError, match=r"4 trials at once .*Too many open files.*ulimit -n"):
+        Evaluator(task, jobs=4)
+    assert servers[0]._process.returncode == -signal.SIGKILL
+    assert not servers[0]._scratch.path.exists()
 
 
 EATER = """
@@ -293,6 +360,21 @@ def _session(leader: int) -> list[int]:
             if int(fields[3]) == leader and fields[0] != "Z":
                 found.append(int(entry.name))
     return found
+
+
+_TICKS_UNTIL_TRAINING = 20
+"""CPU time, in hundredths of a second, that no sandbox and no recipe takes."""
+
+
+def _candidates(pool: Evaluator) -> list[int]:
+    """Candidates of an evaluator that are at work: children of a child of its fork server."""
+    server = pool._server._process.pid
+    stats = {}
+    for pid in _session(server):
+        with suppress(OSError):
+            stats[pid] = [int(field) for field in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1:]]
+    grandchildren = [pid for pid, stat in stats.items() if stats.get(stat[0], [0])[0] == server]
+    return [pid for pid in grandchildren if sum(stats[pid][10:12]) > _TICKS_UNTIL_TRAINING]
 
 
 @pytest.mark.parametrize(

@@ -34,3 +34,17 @@ from evaluator.scratch import Scratch; s = Scratch(); print(s.path, flush=True);
     assert left.is_dir()
     Scratch().remove()
     assert not left.exists()
+
+
+def test_a_link_among_temporary_files_leads_to_nothing_that_is_swept(tmp_path: Path) -> None:
+    precious = tmp_path / "runs" / "0001"
+    precious.mkdir(parents=True)
+    (precious / "lock").touch()
+    (precious / "population.db").touch()
+    (tmp_path / "evolve-evaluator-link").symlink_to(precious)
+    half = tmp_path / "evolve-evaluator-half"
+    half.mkdir()
+    (half / "lock").symlink_to(precious / "lock")
+    Scratch().remove()
+    assert sorted(path.name for path in precious.iterdir()) == ["lock", "population.db"]
+    assert half.exists()

@@ -219,3 +219,29 @@ def test_a_header_that_lies_is_said(tmp_path: Path, count: int) -> None:
     path.write_bytes(np.array([20240520, 1, count], dtype=np.int32).tobytes())
     with pytest.raises(ShardError, match="damaged"):
         read_shard(path)
+
+
+@pytest.mark.parametrize("name", ["x_train_000010.bin", "x_val_000000.bin"])
+def test_tokens_beyond_the_vocabulary_are_told_before_anything_is_trained(folder: Path, name: str) -> None:
+    write_note(folder, 64)
+    find_shards(folder)
+    write_shard(folder / name, tokens(1, 64, 2))
+    with pytest.raises(ShardError, match=rf"{name} holds token 64, but a vocabulary of 64 .*shards\.json"):
+        find_shards(folder)
+
+
+@pytest.mark.parametrize("vocabulary", [-5, 0, 1, 65537, 10**9])
+def test_a_vocabulary_that_cannot_be_is_told(folder: Path, vocabulary: int) -> None:
+    write_note(folder, vocabulary)
+    with pytest.raises(ShardError, match=f"a vocabulary of {vocabulary}: expected from 2 to 65536"):
+        find_shards(folder)
+
+
+def test_what_only_looks_like_a_shard_is_named(folder: Path) -> None:
+    (folder / "x_train_000003.bin").symlink_to(folder / "not-there")
+    with pytest.raises(ShardError, match=r"x_train_000003\.bin cannot be read: No such file"):
+        find_shards(folder)
+    (folder / "x_train_000003.bin").unlink()
+    (folder / "x_train_000003.bin").mkdir()
+    with pytest.raises(ShardError, match=r"x_train_000003\.bin cannot be read: Is a directory"):
+        find_shards(folder)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from threading import Thread
 
@@ -37,3 +38,17 @@ def test_a_closed_end_is_noticed_on_both_sides(ends) -> None:
         b.receive()
     with pytest.raises(ClosedError):
         b.send("anyone there?")
+
+
+def test_descriptors_for_which_there_is_no_room_are_no_silent_loss(ends) -> None:
+    a, b = ends
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    a.send("with one", [0])
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            b.receive()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

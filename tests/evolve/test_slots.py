@@ -75,6 +75,8 @@ def test_cards_may_train_a_full_size_trial_together(machine) -> None:
     assert (found.jobs, found.ranks, len(found.devices)) == (4, 2, 8)
     with pytest.raises(SlotsError, match=r"2 passes, and 6 cards were chosen.*choose 1 or 2$"):
         slots_for(TINY, None, tuple(range(6)), None, weak=False, ranks=3)
+    with pytest.raises(SlotsError, match="leave --trials-per-gpu out"):
+        slots_for(TINY, None, tuple(range(8)), 3, weak=False, ranks=2)
     with pytest.raises(SlotsError, match="--gpus-per-trial goes with --gpus"):
         slots_for(CHARLM, None, None, None, weak=False, ranks=2)
 

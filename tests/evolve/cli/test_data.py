@@ -148,6 +148,14 @@ def test_fetch_tells_why_it_cannot(hub, tmp_path):
     assert done.stdout == ""
 
 
+def test_fetch_tells_where_it_cannot_write(hub, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    done = evolve("data", "fetch", "-o", tmp_path / "file" / "out")
+    assert done.exit_code == 1
+    assert "Not a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("shards", ["0", "104", "many"])
 def test_fetch_refuses_a_number_of_shards_that_there_are_not(hub, tmp_path, shards):
     done = evolve("data", "fetch", "-o", tmp_path / "out", "--shards", shards)

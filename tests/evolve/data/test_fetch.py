@@ -106,7 +106,7 @@ def test_a_file_that_comes_damaged_is_deleted_and_reported(hub, folder):
     with pytest.raises(ShardError, match=f"{FIRST} came damaged .* was deleted; run the same command again"):
         get(folder, 2, hub)
     assert contents(folder) == {VAL: hub.contents[VAL]}
-    assert not (folder / "shards.json").exists()
+    assert not json.loads((folder / "shards.json").read_text())["finished"]
 
 
 def test_after_a_break_off_finished_files_stay_and_the_rest_is_fetched(hub, folder):
@@ -114,6 +114,8 @@ def test_after_a_break_off_finished_files_stay_and_the_rest_is_fetched(hub, fold
     with pytest.raises(ShardError, match=f"{SECOND} broke off"):
         get(folder, 3, hub)
     assert contents(folder) == {name: hub.contents[name] for name in (VAL, FIRST)}
+    with pytest.raises(ShardError, match="never finished: run `evolve data fetch` again"):
+        find_shards(folder)
     hub.breaks_at = None
     hub.downloads.clear()
     get(folder, 3, hub)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -84,6 +85,15 @@ def test_one_document_of_twenty_is_held_out_and_never_trained_on(many, tmp_path)
     train, held_out = (set(documents(tmp_path / "out", split)) for split in ("train", "held_out"))
     assert (len(train), len(held_out)) == (57, 3)
     assert not train & held_out
+
+
+def test_copies_and_links_are_one_document_so_that_none_is_held_out_and_trained_on_as_well(many, tmp_path):
+    for number, file in enumerate(sorted(many.rglob("*.txt"))):
+        (many / f"copy-{number}.txt").write_bytes(file.read_bytes())
+        (many / f"link-{number}.txt").symlink_to(file)
+    prepare(many, tmp_path / "out")
+    train, held_out = (documents(tmp_path / "out", split) for split in ("train", "held_out"))
+    assert sorted(train + held_out) == sorted(document(number) for number in range(60))
 
 
 def test_documents_to_train_on_are_shuffled(many, tmp_path):
@@ -185,6 +195,18 @@ def test_a_long_document_has_one_separator_and_loses_nothing_at_the_cuts(tmp_pat
     assert train + held_out == text
 
 
+@pytest.mark.parametrize("word", ["abc" * 50_000, " " * 100_000, "-" * 2_500, "ж" * 1_000])
+def test_a_word_without_end_is_cut_for_the_vocabulary_alone(tmp_path, word):
+    text = f"before {word} after"
+    cut = list(module._words_cut([text, "short"]))
+    assert "".join(cut) == text + "short"
+    assert all(len(run) < 2_000 for piece in cut for run in re.findall(r"\w+|\s+|[^\w\s]+", piece))
+    (tmp_path / "text").write_text(text, encoding="utf-8")
+    prepare(tmp_path / "text", tmp_path / "out")
+    (train,), (held_out,) = (documents(tmp_path / "out", split) for split in ("train", "held_out"))
+    assert train + held_out == text
+
+
 @pytest.mark.parametrize(("asked", "padded"), [(300, 384), (384, 384), (385, 512)])
 def test_the_vocabulary_is_padded_to_a_multiple_of_128(tmp_path, asked, padded):
     letters = random.Random(0)
@@ -268,7 +290,7 @@ def test_a_folder_without_gpt2s_files_is_refused(few, tmp_path, gpt2, missing):
 
 
 def test_a_vocabulary_that_two_bytes_cannot_number_is_refused(few, tmp_path, gpt2, monkeypatch):
-    monkeypatch.setattr(module, "_MOST_TOKENS", 256)
+    monkeypatch.setattr(module, "MOST_TOKENS", 256)
     with pytest.raises(ShardError, match="at most 256 tokens, which take two bytes each; this has 384"):
         prepare(few, tmp_path / "out", 300, gpt2)
     assert not (tmp_path / "out").exists()
