@@ -137,6 +137,8 @@ class Reading:
 
     def replaced(self, node: ast.expr, by: ast.expr) -> Edit:
         """Put one part of an expression in the place of the whole."""
+        if isinstance(self.parent[node], ast.Attribute) and isinstance(by, ast.Constant):
+            return Edit(*self.text.span(node), f"({self.text.of(by)})")  # `3.real` is no Python
         return self.text.replaced(node, by, bare=self._needs_no_parentheses(node, by))
 
     def _needs_no_parentheses(self, node: ast.expr, by: ast.expr) -> bool:
@@ -183,6 +185,14 @@ def is_docstring(statement: ast.stmt) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
+
+
+def called_name(call: ast.Call) -> str:
+    """The last word of what is called, "" without one."""
+    function = call.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
 
 
 def string(node: ast.AST | None) -> str | None:
