@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from evolve.verdict.runs import Claim, Group
 
 NAME = "plan.json"
 _LARGEST = 1 << 20
+_PLACE = re.compile(r"run-(\d+)-rng-seed-\d+\.txt")
+"""How a promotion calls its logs: by their place in the plan."""
 
 
 def find_plan(group: Group) -> tuple[Plan | None, Problem | None]:
@@ -54,10 +57,26 @@ def judge_planned(group: Group, plan: Plan, rule: Rule) -> tuple[Verdict, Decisi
         rule: The rule that the user asked for.
     """
     runs = [run.curve if any(map(math.isfinite, run.curve.values())) else None for run in group.runs]
-    decision = decide(plan, runs[: plan.most])
+    whole = _without_gap(group)
+    decision = decide(plan, runs[: min(whole, plan.most)])
     verdict = judge(replace(group, claim=Claim(plan.claim)), rule)
     note = f"by the plan beside the logs, at most {plan.most} runs to show step {plan.claim}: {decision.outcome.value}"
-    verdict = replace(verdict, notes=(*verdict.notes, f"{note} ({decision.reason})"))
+    notes = [f"{note} ({decision.reason})"]
+    if whole < len(runs):
+        notes.append(f"the log of run {whole + 1} is missing or repeats another: the plan decides on those before it")
+    verdict = replace(verdict, notes=(*verdict.notes, *notes))
     if decision.outcome is not Outcome.ACCEPT:
         verdict = replace(verdict, ruling=replace(verdict.ruling, verdict=NOT_SHOWN))
     return verdict, decision
+
+
+def _without_gap(group: Group) -> int:
+    """How many runs there are up to the first that is missing: a log may not be left out for what it shows.
+
+    Logs that somebody has renamed count as they come.
+    """
+    found = [_PLACE.fullmatch(Path(run.where.rpartition(":")[0]).name) for run in group.runs]
+    places = [int(name[1]) for name in found if name is not None]
+    if len(places) < len(found):
+        return len(found)
+    return next((i for i, place in enumerate(places) if place != i + 1), len(places))

@@ -44,7 +44,7 @@ def submission(store: Store, target: float = 9.0, runner: SimulatedRunner | None
     from promotions import FULL
 
     terms = freeze(store, replace(made_terms(store, 1, target), task=task))
-    until_decided(store, terms, rung_of(FULL, 1000, 1000, LOOKS[-1]), runner or SimulatedRunner())
+    until_decided(store, terms, rung_of(FULL, 1000, 1000, LOOKS[-1], 3000), runner or SimulatedRunner())
     return gather(store, 1, task, "run")
 
 
@@ -103,7 +103,7 @@ def submission_of_hard_target(store: Store):
     from promotions import FULL
 
     runner = SimulatedRunner(value=lambda source: 3.5)
-    until_decided(store, terms, rung_of(FULL, 1000, 1000, LOOKS[-1]), runner)
+    until_decided(store, terms, rung_of(FULL, 1000, 1000, LOOKS[-1], 3000), runner)
     return gather(store, 2, "nanogpt", "run")
 
 

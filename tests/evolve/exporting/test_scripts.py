@@ -44,7 +44,7 @@ def shards(tmp_path_factory) -> Path:
 def trials(shards):
     """What the engine makes of the genomes, and the numbers for scripts."""
     task = NanoGPT(shards, tiny=True)
-    rung = rung_of(task.promotion_rung(), STEPS, EVERY, 2)
+    rung = rung_of(task.promotion_rung(), STEPS, EVERY, 2, 3000)
     curves = {}
     with Evaluator(task, 2) as evaluator:
         tickets = {
