@@ -143,4 +143,4 @@ def _end_of_head(text: str) -> int:
         if not docstring and not isinstance(statement, ast.Import | ast.ImportFrom):
             break
         end = statement.end_lineno or 0
-    return len("".join(text.splitlines(keepends=True)[:end]))
+    return len("".join(f"{line}\n" for line in text.split("\n")[:end]))  # as Python counts them: not `splitlines`
