@@ -11,7 +11,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evolve.exporting.marks import BANNER, HYPERPARAMETERS, OPTIMIZER, ExportError, halves, indented, marked
+from evolve.exporting.marks import (
+    BANNER,
+    HYPERPARAMETERS,
+    OPTIMIZER,
+    ExportError,
+    check_whole,
+    halves,
+    indented,
+    marked,
+)
 from evolve.exporting.names import check_names, mentions
 from evolve.exporting.script import Numbers, optimizer_section, wants_info, with_future
 
@@ -59,11 +68,7 @@ def spliced(source: str, base: str, numbers: Numbers) -> str:
     bare[hyperparameters] = indented(bare[hyperparameters], hyperparameters.indent) + "\n"
     check_names(source, _replaced(base, bare))
     script = with_future(_replaced(base, new), parts.future)
-    try:
-        compile(script, "<spliced>", "exec", dont_inherit=True)
-    except SyntaxError as error:
-        where = f"line {error.lineno}: {error.msg}"
-        raise ExportError(f"--base: the script with the genome in it is not Python, {where}") from error
+    check_whole(script, source)
     return script
 
 
