@@ -13,14 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from evolve.sequential.decide import Decision, Outcome, decide
-from evolve.sequential.plan import Plan
+from evolve.sequential.plan import LEVEL, Plan
 from evolve.verdict.judge import NOT_SHOWN, Verdict, judge
 from evolve.verdict.problems import Problem
-from evolve.verdict.rule import Rule
+from evolve.verdict.rule import Rule, upper_tail
 from evolve.verdict.runs import Claim, Group
+from population.verdict import t_cdf
 
 NAME = "plan.json"
 _LARGEST = 1 << 20
+_ROUNDING = 0.01
+"""Share of the level that the grid of critical values may be wrong by."""
 _PLACE = re.compile(r"run-(\d+)-rng-seed-\d+\.txt")
 """How a promotion calls its logs: by their place in the plan."""
 
@@ -64,8 +67,11 @@ def judge_planned(group: Group, plan: Plan, rule: Rule) -> tuple[Verdict, Decisi
     notes = [f"{note} ({decision.reason})"]
     if whole < len(runs):
         notes.append(f"the log of run {whole + 1} is missing or repeats another: the plan decides on those before it")
+    lax = _is_lax(plan)
+    if lax:
+        notes.append(f"its bounds are laxer than a level of {LEVEL:g} allows, as no plan of `evolve promote` is")
     verdict = replace(verdict, notes=(*verdict.notes, *notes))
-    if decision.outcome is not Outcome.ACCEPT:
+    if decision.outcome is not Outcome.ACCEPT or lax:
         verdict = replace(verdict, ruling=replace(verdict.ruling, verdict=NOT_SHOWN))
     return verdict, decision
 
@@ -80,3 +86,12 @@ def _without_gap(group: Group) -> int:
     if len(places) < len(found):
         return len(found)
     return next((i for i, place in enumerate(places) if place != i + 1), len(places))
+
+
+def _is_lax(plan: Plan) -> bool:
+    """Whether one look alone spends more than the level: somebody has written the plan anew."""
+    tails = (
+        t_cdf(-bound, look - 1) if plan.sd == "estimated" else upper_tail(bound)
+        for look, bound in zip(plan.looks, plan.critical, strict=True)
+    )
+    return any(tail > LEVEL * (1 + _ROUNDING) for tail in tails)

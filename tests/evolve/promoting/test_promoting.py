@@ -165,6 +165,25 @@ def test_a_plan_does_not_go_on_past_a_log_that_was_left_out(tmp_path, made):
     assert "the log of run 2 is missing" in " ".join(verdict.notes)
 
 
+def test_a_plan_that_somebody_made_lax_accepts_nothing(tmp_path, made):
+    terms, source = made
+    lax = replace(terms, plan=replace(terms.plan, critical=(0.1,) * len(LOOKS)))
+    rows = [
+        TrialRow(i, 1, "full", 3000 + i, "x", "finished", end, curve=((0, 10.0), (1000, end)))
+        for i, end in enumerate([8.5, 8.9, 8.2])
+    ]
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "plan.json").write_text(json.dumps(lax.to_dict()))
+    for row in rows:
+        (tmp_path / "logs" / folders.log_name(lax, row)).write_text(folders.log_text(source, lax, row))
+    (group,) = group_runs(read_all([str(tmp_path)]).runs)
+    plan, _ = find_plan(group)
+    verdict, decision = judge_planned(group, plan, plan.rule)
+    assert decision.outcome is Outcome.ACCEPT
+    assert verdict.ruling.verdict != PASS
+    assert "laxer" in " ".join(verdict.notes)
+
+
 def test_the_grid_ends_with_the_last_step():
     assert grid(250, 125) == (125, 250)
     assert grid(300, 125) == (125, 250, 300)
