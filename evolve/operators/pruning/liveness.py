@@ -10,13 +10,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from evolve.blocks import blocks
 from evolve.operators.pruning.calls import Known, keys_of, known_functions
 from evolve.operators.pruning.emptiness import keys_to_pin
 from evolve.operators.pruning.holders import Resource, attribute, is_own, key
 from evolve.operators.pruning.keys import dict_entries
 from evolve.operators.pruning.observers import Observers
 from evolve.operators.pruning.purity import Purity, paired
-from evolve.operators.pruning.reading import CONTRACT, Function, Reading, blocks, is_docstring
+from evolve.operators.pruning.reading import CONTRACT, Function, Reading, is_docstring
 from evolve.operators.pruning.scopes import Binding
 from evolve.operators.pruning.text import Element
 from evolve.operators.pruning.units import NEVER, Unit

@@ -7,6 +7,7 @@ from functools import cached_property
 from types import UnionType
 from typing import TypeAlias, TypeGuard
 
+from evolve.blocks import blocks
 from evolve.operators.pruning.scopes import Binding, Scopes
 from evolve.operators.pruning.text import Edit, Text
 from population.genome import parse
@@ -164,18 +165,6 @@ class Reading:
                 parts.append(around.name)
             around = self.parent.get(around)
         return ".".join(reversed(parts))
-
-
-def blocks(node: ast.AST) -> list[list[ast.stmt]]:
-    """The blocks of statements directly inside a node."""
-    found = []
-    for name in ("body", "orelse", "finalbody"):
-        body = getattr(node, name, None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
-            found.append(body)
-    for member in [*getattr(node, "handlers", []), *getattr(node, "cases", [])]:
-        found.append(member.body)
-    return found
 
 
 def is_docstring(statement: ast.stmt) -> bool:
