@@ -99,7 +99,8 @@ class Purity:
         function = node.func
         path = self._reading.path(function)
         last = path.rpartition(".")[2]
-        if path and not all(self._is_pure_when_called(each) for each in called_back(path, node)):
+        calls_back = path or called_name(node) == "sort"
+        if calls_back and not all(self._is_pure_when_called(each) for each in called_back(path, node)):
             return None
         asks = path in {"builtins.getattr", "builtins.hasattr"} and len(node.args) > 1
         if asks and not self._is_plain_attribute(string(node.args[1]) or ""):
@@ -241,6 +242,10 @@ def _properties(reading: Reading) -> dict[str, list[Function]]:
         own = [m for m in methods if any(_is_property(reading, decorator) for decorator in m.decorator_list)]
         if own:
             found[name] = own
+    for node in reading.nodes:  # `rate = property(method)`
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _is_property(reading, node.value.func):
+            given = [each for a in node.value.args if isinstance(each := reading.definition(a), Function)]
+            found |= {target.id: given for target in node.targets if isinstance(target, ast.Name)}
     return found
 
 

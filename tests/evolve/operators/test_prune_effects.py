@@ -65,6 +65,12 @@ CASES = {
     "a function that sorted calls": genome("sorted(params, key=bump)", head=BUMP),
     "a function that max calls": genome("best = max(params, key=bump)", head=BUMP),
     "a function that starmap calls": genome("list(itertools.starmap(lambda p: p.grad.mul_(2), zip(params)))"),
+    "a function that a list's sort calls": genome("order.sort(key=bump)", "order = list(params)", BUMP),
+    "a property made of a method": genome(
+        "x = box.rate" + RATE.format("box.n"),
+        "box = Box()",
+        BOX.replace("    @{}\n", "") + "\n\n    rate = property(tick)",
+    ),
     "what is unpacked": genome("first, *rest = map(lambda p: p.grad.mul_(2), params)"),
     "a generator of the genome's own": genome(
         "list(itertools.islice(g, 1))\n" + NEXT.format("g"), "g = ticks()", TICKS
