@@ -114,6 +114,14 @@ def test_failed_runs_are_told(store):
     ElementTree.fromstring(texts["curves.svg"])
 
 
+def test_there_is_no_mean_without_the_runs_that_failed(store):
+    found = submission(store)
+    runs = found.promoted.runs
+    broken = (*runs[:-1], replace(runs[-1], outcome="diverged", value=None))
+    told = results(replace(found, promoted=replace(found.promoted, runs=broken)), "x")
+    assert (told["num_runs"], told["mean_val_loss"], told["final_val_loss"]) == (3, None, None)
+
+
 def test_the_readme_shows_measured_worths_or_no_table_at_all(store):
     found = submission(store)
     assert "## Ablations" not in files(found, SCRIPT, "x")["README.md"]
