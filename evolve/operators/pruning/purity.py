@@ -39,6 +39,7 @@ class Purity:
         self._functions: dict[ast.AST, bool] = {}
         self._iterators = Iterators(reading)
         self._properties = _properties(reading)
+        self._plain: dict[str, bool] = {}
         self._fills_when_asked = [n for n in reading.nodes if isinstance(n, ast.Call) and _is_defaultdict(reading, n)]
         self._state_is_inspected = any(
             isinstance(node, ast.Attribute)
@@ -149,7 +150,10 @@ class Purity:
 
     def _is_plain_attribute(self, name: str) -> bool:
         """Whether reading attributes of this name runs no code that does anything."""
-        return all(all(self._is_local(s, each) for s in each.body) for each in self._properties.get(name, []))
+        if name not in self._plain:
+            self._plain[name] = True  # until shown otherwise: a property may read another object's of its name
+            self._plain[name] = all(self._is_local(s, p) for p in self._properties.get(name, []) for s in p.body)
+        return self._plain[name]
 
     def _is_pure_when_called(self, node: ast.expr) -> bool:
         """Whether calling what an expression gives has no effect."""

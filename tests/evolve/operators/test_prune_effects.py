@@ -71,6 +71,12 @@ CASES = {
         "box = Box()",
         BOX.replace("    @{}\n", "") + "\n\n    rate = property(tick)",
     ),
+    "a property that reads another object's of its name": genome(
+        "x = box.tick" + RATE.format("box.n"),
+        "box = Box()",
+        "class Box:\n    def __init__(self):\n        self.n = 1\n\n    @property\n    def tick(self):\n"
+        "        self.n += 1\n        return self.inner.tick if self.n > 99 else self.n",
+    ),
     "what is unpacked": genome("first, *rest = map(lambda p: p.grad.mul_(2), params)"),
     "a generator of the genome's own": genome(
         "list(itertools.islice(g, 1))\n" + NEXT.format("g"), "g = ticks()", TICKS
