@@ -56,7 +56,8 @@ class Worth:
 def scatter(differences: Iterable[Sequence[float]]) -> Scatter:
     """The distribution of the variances of many parts, from their differences by the method of moments.
 
-    Parts with fewer than two differences, or whose differences are all the same, say nothing of it.
+    Parts with fewer than two differences, or whose differences are all the same, say nothing of it. Of fewer than three
+    others there is a typical variance and no more: with a weight it would count a part's own differences twice.
     """
     logs, spreads, differences, degrees = [], [], list(differences), 0
     for each in differences:
@@ -67,8 +68,8 @@ def scatter(differences: Iterable[Sequence[float]]) -> Scatter:
             logs.append(math.log(variance) - _digamma(half) + math.log(half))
             spreads.append(_trigamma(half))
     if len(logs) < 3:
-        pooled = [_variance(each) for each in differences if len(each) > 1]
-        return Scatter(math.fsum(pooled) / len(pooled), float(len(pooled))) if pooled else Scatter()
+        pooled = [variance for each in differences if len(each) > 1 and (variance := _variance(each)) > 0]
+        return Scatter(math.fsum(pooled) / len(pooled)) if pooled else Scatter()
     centre = math.fsum(logs) / len(logs)
     excess = math.fsum((log - centre) ** 2 for log in logs) / (len(logs) - 1) - math.fsum(spreads) / len(spreads)
     # Nobody's word weighs more than all the differences it is made of.

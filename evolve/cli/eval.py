@@ -153,7 +153,8 @@ def _promotion(folder: Path, data: Path | None, rng_seeds: Sequence[int]) -> _As
     except PromotionError as error:
         raise click.UsageError(str(error)) from error
     task = load_task(terms.task, data.resolve() if data else None, ("full",))
-    on = rung_of(task.promotion_rung(), terms.plan.train_steps, terms.validate_every, terms.plan.most)
+    plan = terms.plan
+    on = rung_of(task.promotion_rung(), plan.train_steps, terms.validate_every, plan.most, terms.rng_seeds[0])
     stored = {row.rng_seed: row for row in rows if not rng_seeds or row.rng_seed in rng_seeds}
     return _Asked(task, folder.resolve().name, terms.digest, source, stored, on)
 

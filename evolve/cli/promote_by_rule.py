@@ -50,7 +50,7 @@ def by_rule(
     from evaluator.pool import Evaluator
     from evolve.promoting.carry import until_decided
     from evolve.promoting.outcome import promoted
-    from evolve.promoting.terms import check_unchanged, freeze, known_terms, rung_of
+    from evolve.promoting.terms import check_unchanged, freeze, fresh_rng_seed, known_terms, rung_of
     from evolve.views.console import show
     from evolve.views.promoted import outcome_line, rulings_grid, runs_grid
     from evolve.views.verdicts import comparisons_grid
@@ -62,7 +62,9 @@ def by_rule(
     rival = _rival(store, task, target, wanted, run) if wanted.rival is not None else None
     plan = terms.plan if terms else _plan(task, target, wanted, iso_steps(store.program(program).source))
     every = terms.validate_every if terms else _validate_every(task, wanted)
-    rung = rung_of(task.promotion_rung(), plan.train_steps, every, plan.most)
+    full = task.promotion_rung()
+    first = terms.rng_seeds[0] if terms else fresh_rng_seed(store, full)
+    rung = rung_of(full, plan.train_steps, every, plan.most, first)
     with Evaluator(task, places.jobs, places.sandboxes, places.devices, places.ranks) as evaluator:
         fingerprint = evaluator.fingerprint(rung)
         if terms is None:

@@ -18,7 +18,6 @@ BANNER = "{0}########################################\n{0}#{1:^38}#\n{0}########
 OPTIMIZER, HYPERPARAMETERS = "Optimizer", "Init & Optim Hyperparams"
 _BEGIN, _END = "# >>> genome, part {} of 2", "# <<< genome, part {} of 2"
 _MARK = re.compile(r"^[ \t]*# (>>>|<<<) genome, part [12] of 2", re.MULTILINE)
-_FUTURE = re.compile(r"^from __future__ import [\w, ]+$", re.MULTILINE)
 _MOVED = "# (stands at the top of the file) "
 
 
@@ -57,9 +56,45 @@ def halves(source: str) -> Halves:
     first, second = (source[: place[0]], source[place[1] :]) if place else (source, "")
     own = _banner(first, OPTIMIZER)
     first = first[: own[0]] + first[own[1] :] if own else first
-    future = "\n".join(_FUTURE.findall(first))
-    first = _FUTURE.sub(lambda found: _MOVED + found[0], first)
+    first, future = _without_future(first)
     return Halves(first.strip("\n"), second.strip("\n"), future, digest(source))
+
+
+def check_whole(script: str, source: str) -> None:
+    """Refuse a script that is no Python, or that does not hold the genome as it is.
+
+    Raises:
+        ExportError: It is one.
+    """
+    try:
+        compile(script, "<script>", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        where = f"line {error.lineno}: {error.msg}"
+        raise ExportError(f"the script with the genome in it is not Python, {where}") from error
+    held = genome_in(script)
+    if held is None or digest(held) != digest(source):
+        raise ExportError(
+            "the genome would not stay the same in a script: look for a text in quotes that holds a banner or a mark"
+        )
+
+
+def _without_future(text: str) -> tuple[str, str]:
+    """A part of a genome with its `from __future__` imports made comments; and these imports, a line each.
+
+    Raises:
+        ExportError: One shares its line with something else.
+    """
+    lines = text.split("\n")
+    body = ast.parse(text).body
+    found = [node for node in body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    for node in found:
+        end = node.end_lineno or node.lineno
+        if any(other is not node and other.lineno <= end and (other.end_lineno or 0) >= node.lineno for other in body):
+            raise ExportError(
+                f"line {node.lineno} of the genome: put its `from __future__` import on a line of its own"
+            )
+        lines[node.lineno - 1 : end] = [_MOVED + line for line in lines[node.lineno - 1 : end]]
+    return "\n".join(lines), "\n".join(ast.unparse(node) for node in found)
 
 
 def marked(text: str, part: int, note: str = "", indent: str = "") -> str:
@@ -143,4 +178,4 @@ def _end_of_head(text: str) -> int:
         if not docstring and not isinstance(statement, ast.Import | ast.ImportFrom):
             break
         end = statement.end_lineno or 0
-    return len("".join(text.splitlines(keepends=True)[:end]))
+    return len("".join(f"{line}\n" for line in text.split("\n")[:end]))  # as Python counts them: not `splitlines`

@@ -59,7 +59,7 @@ def notes(found: Submission) -> str:
         f"steps to show step {plan.claim}, target {plan.rule.target:g}; {promoted.decision.outcome.value}: "
         f"{promoted.decision.reason}.",
         f"final_val_loss is the mean at step {plan.train_steps}; mean_val_loss and std_val_loss are of step "
-        f"{judged(found)}, over all runs that finished. The timestamp is that of the plan.",
+        f"{judged(found)}, over all runs; null if one failed. The timestamp is that of the plan.",
     ]
     if failed:
         said.append(f"{failed} of {len(promoted.runs)} runs failed.")
@@ -73,7 +73,9 @@ def _is_benchmark(found: Submission) -> bool:
 
 
 def _losses(found: Submission, step: int | None) -> list[float]:
-    """Losses of the runs that finished, at a step or at the end."""
+    """Losses of all runs, at a step or at the end; none if one failed: a mean of the others would reward for that."""
     rows = found.promoted.runs if found.promoted else ()
+    if any(row.value is None for row in rows):
+        return []
     values = [dict(row.curve).get(step) if step is not None else row.value for row in rows if row.value is not None]
     return [value for value in values if value is not None and math.isfinite(value)]

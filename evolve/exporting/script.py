@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
-from evolve.exporting.marks import BANNER, HYPERPARAMETERS, OPTIMIZER, Halves, halves, marked
+from evolve.exporting.marks import BANNER, HYPERPARAMETERS, OPTIMIZER, Halves, check_whole, halves, marked
 from evolve.exporting.names import check_names, clashes, given_way, mentions
 
 NAME = "train_gpt_simple.py"
@@ -55,12 +56,14 @@ def complete_script(source: str, title: str, numbers: Numbers) -> str:
     }
     template = resources.files("evolve.exporting").joinpath("train_gpt_simple.txt").read_text(encoding="utf-8")
     without = {**fields, "OPTIMIZER": "recipe = None", "HYPERPARAMETERS": _settings(numbers)}
-    taken = [name for name in clashes(source, _filled(template, without)) if name not in FIXED]
+    fixed = {*FIXED, *dir(builtins)}
+    taken = [name for name in clashes(source, _filled(template, without)) if name not in fixed]
     template = given_way(template, taken)
     fields["INFO"], without["INFO"] = given_way(fields["INFO"], taken), given_way(fields["INFO"], taken)
     check_names(source, _filled(template, without))
-    script = _filled(template, fields)
-    return with_future(script, parts.future)
+    script = with_future(_filled(template, fields), parts.future)
+    check_whole(script, source)
+    return script
 
 
 def optimizer_section(parts: Halves, indent: str = "") -> str:

@@ -11,7 +11,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evolve.exporting.marks import BANNER, HYPERPARAMETERS, OPTIMIZER, ExportError, halves, indented, marked
+from evolve.exporting.marks import (
+    BANNER,
+    HYPERPARAMETERS,
+    OPTIMIZER,
+    ExportError,
+    check_whole,
+    halves,
+    indented,
+    marked,
+)
 from evolve.exporting.names import check_names, mentions
 from evolve.exporting.script import Numbers, optimizer_section, wants_info, with_future
 
@@ -59,11 +68,7 @@ def spliced(source: str, base: str, numbers: Numbers) -> str:
     bare[hyperparameters] = indented(bare[hyperparameters], hyperparameters.indent) + "\n"
     check_names(source, _replaced(base, bare))
     script = with_future(_replaced(base, new), parts.future)
-    try:
-        compile(script, "<spliced>", "exec", dont_inherit=True)
-    except SyntaxError as error:
-        where = f"line {error.lineno}: {error.msg}"
-        raise ExportError(f"--base: the script with the genome in it is not Python, {where}") from error
+    check_whole(script, source)
     return script
 
 
@@ -145,11 +150,7 @@ def _with_hooks(source: str, base: str) -> str:
         return base
     loop = _loop(base)
     step = loop.target.id if isinstance(loop.target, ast.Name) else "step"
-    places = {
-        "before_forward": (_statement(loop, _calls_method("backward"), "the backward pass"), False),
-        "after_backward": (_statement(loop, _calls_name("set_hparams"), "the call of set_hparams"), False),
-        "after_step": (_statement(loop, _calls_method("step"), "the optimizers' steps"), True),
-    }
+    places = _places(loop)
     lines = base.split("\n")
     added: dict[int, list[str]] = {}
     for name in wanted:
@@ -165,11 +166,36 @@ def _with_hooks(source: str, base: str) -> str:
     return "\n".join(lines)
 
 
+def _places(loop: ast.For) -> dict[str, tuple[ast.stmt, bool]]:
+    """Beside which statement of the loop each hook is called, and whether after it.
+
+    Raises:
+        ExportError: The loop has not the benchmark's order, in which alone hooks mean the same as in a trial.
+    """
+    backward = _statement(loop, _calls_method("backward"), "the backward pass")
+    hparams = _statement(loop, _calls_name("set_hparams"), "the call of set_hparams")
+    order = {id(node): place for place, node in enumerate(loop.body)}
+    forward = next(
+        node for node in loop.body if node is backward or (_calls_name("model")(node) and not isinstance(node, ast.If))
+    )
+    after = [node for node in loop.body if _calls_method("step")(node) and order[id(node)] >= order[id(hparams)]]
+    if order[id(backward)] >= order[id(hparams)] or len(after) != 1:
+        raise ExportError(
+            "--base: expected forward and backward pass, then one call of set_hparams, then one statement with all "
+            "optimizers' steps: only in this order can the genome's hooks be called as in its trials"
+        )
+    return {"before_forward": (forward, False), "after_backward": (hparams, False), "after_step": (after[0], True)}
+
+
 def _around_validation(loop: ast.For, step: str, lines: list[str], added: dict[int, list[str]]) -> None:
     """Put the pass over the held-out tokens under `eval_weights`, and the weights back as they were."""
-    block = next((n for n in ast.walk(loop) if isinstance(n, ast.With) and _calls_name("model")(n)), None)
-    if block is None:
-        raise ExportError("--base: expected `with torch.no_grad():` around the validation in the training loop")
+    blocks = [n for n in ast.walk(loop) if isinstance(n, ast.With) and _is_validation(n)]
+    if len(blocks) != 1:
+        raise ExportError(
+            "--base: expected one `with torch.no_grad():` around the validation in the training loop; there are "
+            f"{len(blocks)}"
+        )
+    block = blocks[0]
     first, last, space = block.lineno - 1, block.end_lineno or block.lineno, " " * block.col_offset
     body = indented("\n".join(lines[first:last]), "    ")
     lines[first:last] = body.split("\n")
@@ -188,6 +214,15 @@ def _around_validation(loop: ast.For, step: str, lines: list[str], added: dict[i
             f"{space}        p.copy_(before)",
         ]
     )
+
+
+def _is_validation(block: ast.With) -> bool:
+    """Whether a block calls the model without gradients."""
+    contexts = {
+        getattr(part, "attr", getattr(part, "id", "")) for i in block.items for part in ast.walk(i.context_expr)
+    }
+    without = bool(contexts & {"no_grad", "inference_mode"})
+    return without and _calls_name("model")(block) and not _calls_method("backward")(block)
 
 
 def _loop(base: str) -> ast.For:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from evolve.blocks import blocks
 from evolve.importing.effects import definitions
 from evolve.importing.errors import NotImportableError
 from evolve.importing.facts import UNKNOWN, Facts
-from evolve.importing.trees import blocks, called, method, own_calls, parents, same
+from evolve.importing.trees import called, method, own_calls, parents, same
 
 
 @dataclass

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ast
 
+from evolve.blocks import blocks
 from evolve.importing.effects import Effects, definitions
-from evolve.importing.trees import Definition, blocks, dotted, method
+from evolve.importing.trees import Definition, dotted, method
 
 _SEEDING = ("torch.manual_seed", "torch.random.manual_seed")
 

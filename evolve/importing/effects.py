@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from evolve.blocks import blocks
 from evolve.importing.trees import (
     Definition,
     Function,
-    blocks,
     called,
     dotted,
     made_inside,

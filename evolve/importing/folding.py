@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from evolve.blocks import blocks
 from evolve.importing.facts import UNKNOWN, Facts
-from evolve.importing.trees import blocks, literal
+from evolve.importing.trees import literal
 
 _MOST_ROUNDS = 12
 _ATOMS = ast.Constant | ast.Name | ast.Lambda

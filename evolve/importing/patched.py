@@ -11,9 +11,10 @@ import ast
 import copy
 from collections.abc import Iterable
 
+from evolve.blocks import blocks
 from evolve.importing.anatomy import Anatomy
 from evolve.importing.errors import NotImportableError
-from evolve.importing.trees import blocks, called, dotted, method, own_calls, parents, walk_own
+from evolve.importing.trees import called, dotted, method, own_calls, parents, walk_own
 
 _MODES = frozenset({"eval", "train"})
 _PASSES = frozenset({"forward", "__call__", "_call_impl", "_compiled_call_impl"})

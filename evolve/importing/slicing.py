@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from evolve.blocks import blocks
 from evolve.importing.effects import Effects, sliced
 from evolve.importing.hooks import Hooks
-from evolve.importing.trees import Definition, blocks, dotted, names_bound, own_calls, walk_own
+from evolve.importing.trees import Definition, dotted, names_bound, own_calls, walk_own
 from evolve.operators.pruning.scopes import Scopes
 from evolve.operators.pruning.vocabulary import CONTAINER_WRITES
 

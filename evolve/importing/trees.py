@@ -7,6 +7,8 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
+from evolve.blocks import blocks
+
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -175,18 +177,6 @@ def definitions_in(tree: ast.Module) -> list[Definition]:
             found.append(statement)
         elif isinstance(statement, ast.If | ast.Try):
             found += [each for block in blocks(statement) for each in block if isinstance(each, Definition)]
-    return found
-
-
-def blocks(node: ast.AST) -> list[list[ast.stmt]]:
-    """The blocks of statements directly inside a node."""
-    found = []
-    for name in ("body", "orelse", "finalbody"):
-        body = getattr(node, name, None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
-            found.append(body)
-    for member in [*getattr(node, "handlers", []), *getattr(node, "cases", [])]:
-        found.append(member.body)
     return found
 
 

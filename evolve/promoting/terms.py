@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from evaluator.records import Rung
 from evolve.promoting.trials import PromotionError
 from evolve.sequential.plan import Plan
+from population.form import form
 from population.rows import EventRow
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def grid(train_steps: int, validate_every: int) -> tuple[int, ...]:
     return (*range(validate_every, train_steps, validate_every), train_steps)
 
 
-def rung_of(full: Rung, train_steps: int, validate_every: int, runs: int) -> Rung:
+def rung_of(full: Rung, train_steps: int, validate_every: int, runs: int, first_rng_seed: int) -> Rung:
     """The rung of a plan's runs.
 
     Args:
@@ -77,8 +78,24 @@ def rung_of(full: Rung, train_steps: int, validate_every: int, runs: int) -> Run
         train_steps: Length of every run.
         validate_every: Steps between two validations.
         runs: The most that are made.
+        first_rng_seed: Of them.
     """
-    return replace(full, train_steps=train_steps, validate_every=validate_every, rng_seeds=runs)
+    return replace(
+        full, train_steps=train_steps, validate_every=validate_every, rng_seeds=runs, first_rng_seed=first_rng_seed
+    )
+
+
+def fresh_rng_seed(store: Store, full: Rung) -> int:
+    """The first rng_seed of a new plan, beyond those of comparisons with a seed program.
+
+    Whoever has seen the losses there could choose a target that they reach.
+
+    Args:
+        store: The run.
+        full: The task's rung for promotions.
+    """
+    seen = [int(seed) for event in store.events("promotion") for seed in event.data["rng_seeds"]]
+    return max([full.first_rng_seed, *(seed + 1 for seed in seen)])
 
 
 def plans(store: Store) -> tuple[Terms, ...]:
@@ -107,13 +124,22 @@ def freeze(store: Store, terms: Terms) -> Terms:
     """Write terms down; they get their number.
 
     Raises:
-        PromotionError: The program has a plan for that task: a second one would be a second chance.
+        PromotionError: The program, or one that differs in names alone, has a plan for that task: a second one would
+            be a second chance.
     """
+    own = form(store.program(terms.program).source)
     for old in plans(store):
-        if (old.program, old.task) == (terms.program, terms.task):
+        if old.task != terms.task:
+            continue
+        if old.program == terms.program:
             raise PromotionError(
                 f"program {terms.program} has a frozen plan for {terms.task}: go on with `evolve promote "
                 f"{terms.program}` and no other options"
+            )
+        if form(store.program(old.program).source) == own:
+            raise PromotionError(
+                f"program {terms.program} is program {old.program} but for names and where constants are written, and "
+                f"that one has a frozen plan for {terms.task}: go on with `evolve promote {old.program}`"
             )
     last = store.last_rows()
     numbered = replace(terms, number=len(plans(store)) + 1)

@@ -60,6 +60,8 @@ class Plan:
             raise ValueError(f"validation at step {self.steps[-1]} is after the {self.train_steps} steps of a run")
         if self.claim not in self.steps:
             raise ValueError(f"claimed step {self.claim} is none of the validated ones, {self.steps}")
+        if not self.looks or any(b <= a for a, b in pairwise((1, *self.looks))):
+            raise ValueError(f"looks {self.looks} must increase and begin with 2 runs or more")
         if len(self.critical) != len(self.looks) or any(math.isnan(value) for value in self.critical):
             raise ValueError(f"critical values {self.critical} do not fit the looks {self.looks}")
         if self.sd not in ("estimated", "fixed"):

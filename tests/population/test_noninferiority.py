@@ -36,14 +36,22 @@ def test_parts_that_scatter_alike_lend_each_other_all_their_weight():
 
 @pytest.mark.parametrize("sets", [[], [[0.1]], [[0.0, 0.0], [0.0, 0.0]]])
 def test_nothing_is_known_of_scatter_without_differences_that_differ(sets):
-    assert scatter(sets).weight in (0.0, float(len(sets)))
-    assert scatter(sets).variance == 0.0
+    assert scatter(sets) == Scatter()
 
 
-def test_two_parts_give_a_pooled_variance():
-    found = scatter(iter([[0.0, 0.2], [0.1, 0.3]]))
+def test_two_parts_give_a_typical_variance_without_weight():
+    found = scatter(iter([[0.0, 0.2], [0.1, 0.3], [0.0, 0.0], [0.0, 0.0]]))
     assert found.variance == pytest.approx(0.02)
-    assert found.weight == 2.0
+    assert found.weight == 0.0
+
+
+@pytest.mark.parametrize(("parts", "dead"), [(1, 0), (1, 5), (2, 10)])
+def test_few_parts_among_dead_ones_are_judged_as_the_level_says(parts, dead):
+    rng, wrong = random.Random(4), 0
+    for _ in range(2000):
+        sets = [drawn(rng, 2, 0.3, 0.01) for _ in range(parts)]
+        wrong += worth(sets[0], scatter([*sets, *([0.0, 0.0] for _ in range(dead))]), 0.05).high < 0.3
+    assert wrong / 2000 == pytest.approx(0.05, abs=0.015)
 
 
 @settings(deadline=None)

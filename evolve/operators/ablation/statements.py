@@ -10,12 +10,13 @@ import ast
 import re
 from collections.abc import Iterator
 
+from evolve.blocks import blocks
 from evolve.operators.ablation.cut import Cut, called, iterates, mentions_lr, place, sets_units, short, tames_iteration
 from evolve.operators.ablation.divisors import Divisors
 from evolve.operators.ablation.links import is_state
 from evolve.operators.ablation.needs import Needs
 from evolve.operators.pruning.cuts import without_statements
-from evolve.operators.pruning.reading import Function, Reading, blocks, string
+from evolve.operators.pruning.reading import Function, Reading, string
 from evolve.operators.pruning.vocabulary import words
 
 _STEPS = words("add_ sub_ addcdiv_ addcmul_ copy_ lerp_")

@@ -9,7 +9,8 @@ and `observers` (through what a value can be observed), `liveness` (mark and swe
 
 What "provably" takes for granted:
 
-- The genome runs: nothing is kept for an exception that it might raise, and loops end.
+- The genome runs: nothing is kept for an exception that it might raise (but in a `try`, which waits for one), and
+  loops end.
 - Nobody looks into a genome but torch and the trainer: through `recipe`, the entries of what it returns, and the
   attributes and entries listed in `vocabulary`. A genome that reflects (`globals`, `getattr` with a computed name, ...)
   is left alone.

@@ -205,7 +205,7 @@ class Constants:
             name: The key.
             may_lack: Whether no value at all is an answer.
         """
-        hidden = self._keys.hidden_readers or self._keys.may_be_built(name)
+        hidden = self._keys.hidden_readers or self._keys.may_be_built(name) or name in self._keys.pinned
         if not name or hidden or (name in TORCH_GROUP_KEYS - _FLAGS and self._torch_writes):
             return None
         if self._is_spread(name) or name in {"params", "param_names"}:

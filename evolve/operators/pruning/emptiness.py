@@ -8,11 +8,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
+from evolve.operators.pruning.calls import callees
 from evolve.operators.pruning.keys import dict_entries
 from evolve.operators.pruning.reading import Function, Reading, is_setdefault, string
+from evolve.operators.pruning.scopes import Binding
 
 _ASKING = frozenset({"builtins.len", "builtins.bool", "builtins.any", "builtins.all"})
 _KEYED = frozenset({"get", "setdefault", "update"})
+_DEEPEST = 4
+"""Calls through which a state is followed."""
 
 
 def keys_to_pin(
@@ -98,15 +102,33 @@ def _is_asked(reading: Reading, node: ast.expr) -> bool:
     return isinstance(parent, ast.BoolOp) or (isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.Not))
 
 
-def _may_be_state(reading: Reading, node: ast.Name | ast.Subscript) -> bool:
+def _may_be_state(reading: Reading, node: ast.Name | ast.Subscript, depth: int = 0) -> bool:
     """Whether an expression may be a parameter's state: taken from `.state`, or an argument that is used as a dict."""
     if isinstance(node, ast.Subscript):
         return isinstance(node.value, ast.Attribute) and node.value.attr == "state"
     binding = reading.binding(node)
     if any(isinstance(store, ast.arg) for store in binding.stores):
-        return any(_is_dict_use(reading.parent[load]) for load in binding.loads)
+        return any(_is_dict_use(reading.parent[load]) for load in binding.loads) or _gets_states(
+            reading, binding, depth
+        )
     sources = (reading.parent.get(store) for store in binding.stores if isinstance(store, ast.Name))
     return any(source is not None and _mentions_states(source) for source in sources)
+
+
+def _gets_states(reading: Reading, argument: Binding, depth: int) -> bool:
+    """Whether a call of the function whose argument this is gives it a state."""
+    if depth > _DEEPEST:
+        return True
+    given: list[ast.expr] = []
+    for store in argument.stores:
+        known = callees(reading).get(store)
+        given += (known.values(store) if known is not None and isinstance(store, ast.arg) else None) or []
+    return any(
+        isinstance(value, ast.Name | ast.Subscript)
+        and (not isinstance(value, ast.Name) or reading.binding(value) is not argument)
+        and _may_be_state(reading, value, depth + 1)
+        for value in given
+    )
 
 
 def _is_dict_use(node: ast.AST) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from evolve.blocks import blocks
 from evolve.operators.pruning.cuts import without_statements
 from evolve.operators.pruning.fold import keep_side, may_go
 from evolve.operators.pruning.purity import Purity
-from evolve.operators.pruning.reading import Reading, blocks, is_docstring
+from evolve.operators.pruning.reading import Reading, is_docstring
 from evolve.operators.pruning.text import Edit
 
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)

@@ -110,8 +110,10 @@ def _filled(reading: Reading, body: ast.expr, given: dict[str, ast.expr]) -> str
     for name in sorted(names, key=lambda node: text.span(node)):
         first, after = text.span(name)
         value = given[name.id]
-        bare = isinstance(value, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.Constant)
-        whole = not isinstance(reading.parent[name], ast.Attribute) and not isinstance(value, ast.NamedExpr)
+        inside = isinstance(reading.parent[name], ast.Attribute)
+        bare = isinstance(value, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
+        bare = bare or (isinstance(value, ast.Constant) and not inside)  # `3.real` is no Python
+        whole = not inside and not isinstance(value, ast.NamedExpr)
         written = text.of(value) if bare or (whole and "\n" not in text.of(value)) else f"({text.of(value)})"
         parts += [text.source[position:first], written]
         position = after

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeGuard
 
 from evolve.operators.pruning.purity import plain_values
 from evolve.operators.pruning.reading import Function, Reading, is_setdefault, string
@@ -105,8 +106,9 @@ class Keys:
         self._keyed = self._keyed_names()
         for node in reading.nodes:  # `for side in "LR"` names the keys "L" and "R"
             self.pinned.update(_walked_characters(reading, node))
-        self.hidden_readers = any(self._hides_readers(node) for node in reading.nodes) or any(
-            not self._is_harmless(load) for binding in self._keyed for load in binding.loads
+        names = (load for binding in self._keyed for load in binding.loads)
+        self.hidden_readers = any(self._hides_readers(node) for node in reading.nodes) or not all(
+            self._is_harmless(load) for load in [*names, *(n for n in reading.nodes if _is_state(n))]
         )
 
     def values(self, key: str) -> list[ast.expr] | None:
@@ -184,9 +186,14 @@ class Keys:
                 isinstance(node, ast.Attribute) and node.attr in _KEYED
             ):
                 note(node.value)
-            elif isinstance(node, ast.Assign) and dict_entries(self._reading, node.value) is not None:
+            elif isinstance(node, ast.Assign) and (
+                _is_state(node.value) or dict_entries(self._reading, node.value) is not None
+            ):
                 for target in node.targets:
                     note(target)
+            elif _is_state(node):
+                found += [self._reading.binding(argument) for argument in self._receivers(node)]
+        found = list(dict.fromkeys(found))
         for binding in found:  # grows while it is walked
             for load in binding.loads:
                 for argument in self._receivers(load):
@@ -194,8 +201,8 @@ class Keys:
                         found.append(self._reading.binding(argument))
         return found
 
-    def _receivers(self, load: ast.Name) -> list[ast.arg]:
-        """The arguments of the genome's functions that a name is passed on to."""
+    def _receivers(self, load: ast.Name | ast.Subscript) -> list[ast.arg]:
+        """The arguments of the genome's functions that a name, or a state, is passed on to."""
         parent = self._reading.parent[load]
         keyword = parent if isinstance(parent, ast.keyword) else None
         call = self._reading.parent[parent] if keyword else parent
@@ -221,13 +228,30 @@ class Keys:
             return [(method, 1) for method in self._reading.methods.get(call.func.attr, [])]
         return []
 
-    def _is_harmless(self, load: ast.Name) -> bool:
+    def _is_kept_as_it_is(self, load: ast.expr, statement: ast.Assign) -> bool:
+        """Whether an assignment gives a dict no name under which it is read otherwise."""
+        targets = statement.targets
+        if all(isinstance(target, ast.Name) for target in targets):
+            return _is_state(load)  # the name is one of those that are looked at
+        attributes = {target.attr for target in targets if isinstance(target, ast.Attribute)}
+        reads = (n for n in self._reading.nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load))
+        return all(
+            not isinstance(self._reading.parent[read], ast.Assign) and self._is_harmless(read)
+            for read in reads
+            if read.attr in attributes
+        )
+
+    def _is_harmless(self, load: ast.expr) -> bool:
         """Whether a use of a dict reads no key that it does not name."""
         parent = self._reading.parent[load]
         match parent:
             case ast.Subscript() | ast.Attribute() | ast.Compare() | ast.UnaryOp() | ast.BoolOp() | ast.If():
                 return True
-            case ast.Return() | ast.IfExp() | ast.List() | ast.Tuple() | ast.Expr():
+            case ast.comprehension():
+                return load in parent.ifs
+            case ast.List() | ast.Tuple():
+                return not self._holds_state(load)
+            case ast.Return() | ast.IfExp() | ast.Expr():
                 return True
             case ast.Call():
                 return load is parent.func or self._is_known_call(parent)
@@ -236,12 +260,19 @@ class Keys:
                 known = parent.arg is not None and isinstance(call, ast.Call) and self._is_known_call(call)
                 return known or parent in self._explained
             case ast.Assign():
-                return not all(isinstance(target, ast.Name) for target in parent.targets)
+                return self._is_kept_as_it_is(load, parent)
             case _:
                 return False
 
+    def _holds_state(self, load: ast.expr) -> bool:
+        """Whether a state is put somewhere from where it may be read under any name."""
+        values = plain_values(self._reading, self._reading.binding(load)) if isinstance(load, ast.Name) else [load]
+        return any(_is_state(value) for value in values or [])
+
     def _is_known_call(self, call: ast.Call) -> bool:
         path = self._reading.path(call.func)
+        if path in {"builtins.list", "builtins.tuple"}:
+            return False  # a list of its keys
         return path in {
             "builtins.len",
             "builtins.isinstance",
@@ -252,8 +283,13 @@ class Keys:
     def _hides_readers(self, node: ast.AST) -> bool:
         reading = self._reading
         match node:
-            case ast.Call(func=ast.Attribute(value=ast.Constant(value=str()))):
+            case (
+                ast.Call(func=ast.Attribute(value=ast.Constant(value=str())))
+                | ast.Subscript(value=ast.Constant(value=str()))
+            ):
                 return True  # a string made from others may be a key
+            case ast.Call(func=ast.Name(id="chr" | "str" | "repr" | "format" | "ascii" | "hex" | "oct" | "bin")):
+                return not isinstance(reading.statement(node), ast.Raise | ast.Assert)
             case ast.Call(func=ast.Attribute(value=receiver, attr=name)) if name in _WALKS:
                 return not self._has_no_literal_keys(receiver)
             case ast.keyword(arg=None, value=value):
@@ -323,6 +359,13 @@ class Keys:
     def _is_kwargs(self, store: ast.AST) -> bool:
         signature = self._reading.parent.get(store)
         return isinstance(signature, ast.arguments) and signature.kwarg is store
+
+
+def _is_state(node: ast.AST) -> TypeGuard[ast.Subscript]:
+    """Whether an expression is `optimizer.state[p]`, to be read; given to a name, it is that name that counts."""
+    if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load):
+        return False
+    return isinstance(node.value, ast.Attribute) and node.value.attr == "state"
 
 
 def _is_keyless(value: ast.expr) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from evolve.blocks import blocks
 from evolve.operators.pruning.calls import Known, keys_of, known_functions
 from evolve.operators.pruning.emptiness import keys_to_pin
 from evolve.operators.pruning.holders import Resource, attribute, is_own, key
@@ -128,13 +129,30 @@ class Liveness:
                 self._compound(node, header)
             case ast.Pass():
                 pass
+            case ast.Try():
+                self._wake(header)
+                self._read(node)
+                for statement in node.body:
+                    self._keep(statement)
             case _:
                 self._wake(header)
                 self._read(node)
 
+    def _keep(self, node: ast.stmt) -> None:
+        """Wake a statement whatever it does, and those in its blocks: it may be there for the exception it raises."""
+        for unit in self.units:
+            if unit.node is node or unit.owner is node:
+                self._wake(unit)
+        if not isinstance(node, Function | ast.ClassDef):
+            for block in blocks(node):
+                for statement in block:
+                    self._keep(statement)
+
     def _function(self, node: Function, header: Unit | None) -> None:
         views: tuple[frozenset[Resource], ...] = (frozenset({self._reading.binding(node)}),)
-        if node is self._reading.recipe or not self._has_plain_decorators(node):
+        defaults = [*node.args.defaults, *node.args.kw_defaults]
+        quiet = self._has_plain_decorators(node) and all(self._purity.is_pure(default) for default in defaults)
+        if node is self._reading.recipe or not quiet:
             views = ()
         owner = self._reading.parent[node]
         if isinstance(owner, ast.ClassDef) and views:
@@ -145,8 +163,22 @@ class Liveness:
 
     def _class(self, node: ast.ClassDef, header: Unit | None) -> None:
         inner: list[ast.AST] = [*node.decorator_list, *node.bases, *node.keywords]
-        views = (frozenset({self._reading.binding(node)}),) if self._has_plain_decorators(node) else ()
+        quiet = self._has_plain_decorators(node) and all(self._is_quiet(statement) for statement in node.body)
+        views = (frozenset({self._reading.binding(node)}),) if quiet else ()
         self._add(node, inner, views, blocks=[node.body], header=header)
+
+    def _is_quiet(self, node: ast.stmt) -> bool:
+        """Whether a statement of a class's body does nothing but name something."""
+        match node:
+            case ast.FunctionDef(args=arguments):
+                defaults = [*arguments.defaults, *arguments.kw_defaults]
+                return all(self._purity.is_pure(each) for each in [*node.decorator_list, *defaults])
+            case ast.Assign(value=value, targets=targets):
+                return self._purity.is_pure(value) and all(isinstance(target, ast.Name) for target in targets)
+            case ast.AnnAssign(value=value, target=ast.Name()):
+                return self._purity.is_pure(value)
+            case _:
+                return isinstance(node, ast.Pass) or is_docstring(node)
 
     def _has_plain_decorators(self, node: Function | ast.ClassDef) -> bool:
         builtin = {
@@ -234,6 +266,14 @@ class Liveness:
             self._statements(block, unit)
         if not sleeps:
             self._wake(unit)
+        if isinstance(node, ast.With) and any(self._may_catch(item.context_expr) for item in node.items):
+            for statement in node.body:
+                self._keep(statement)
+
+    def _may_catch(self, context: ast.expr) -> bool:
+        """Whether a context may go on after an exception, as `contextlib.suppress` does."""
+        path = self._reading.path(context.func) if isinstance(context, ast.Call) else ""
+        return not path or path == "contextlib.suppress"
 
     # Reading what is awake
 

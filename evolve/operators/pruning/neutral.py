@@ -17,6 +17,7 @@ from evolve.operators.pruning.reading import Reading
 from evolve.operators.pruning.text import Edit
 from evolve.operators.pruning.values import Value, Values
 from evolve.operators.pruning.vocabulary import PURE_METHODS, VIEWS
+from evolve.operators.pruning.whole import Whole
 
 _WEIGHTED = {"add_": "alpha", "sub_": "alpha", "addcmul_": "value", "addcdiv_": "value", "addmm_": "alpha"}
 """Methods that add to their receiver, and the keyword that weighs what they add."""
@@ -36,6 +37,7 @@ class Neutral:
         self._constants = Constants(reading)
         self._values = Values(reading)
         self._purity = Purity(reading)
+        self._whole = Whole(reading)
 
     def edits(self) -> Iterator[list[Edit]]:
         """Every single removal, each as edits of its own."""
@@ -114,6 +116,8 @@ class Neutral:
         if _is_new_float(kept):
             return kinds[1] is Value.NUMBER or Value.UNKNOWN not in kinds
         if Value.UNKNOWN in kinds:
+            return False
+        if self._constants.value(kept) is UNKNOWN and self._whole.may_be(kept):
             return False
         if kinds[0] is Value.NUMBER:
             return self._keeps_type(kept, gone)

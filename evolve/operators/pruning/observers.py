@@ -77,6 +77,7 @@ class Observers:
                     not is_own(name)
                     or name in MODULE_API
                     or name in self._reading.methods
+                    or self._reading.path(owner)  # a setting of torch's
                     or not self._purity.is_pure(owner)
                 ):
                     return None

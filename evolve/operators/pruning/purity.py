@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 
-from evolve.operators.pruning.reading import Function, Reading, is_setdefault
+from evolve.operators.pruning.callbacks import called_back
+from evolve.operators.pruning.iterators import Iterators
+from evolve.operators.pruning.reading import Function, Reading, called_name, is_setdefault, string
 from evolve.operators.pruning.scopes import Binding
 from evolve.operators.pruning.vocabulary import (
     CONTAINER_WRITES,
     CREATORS,
-    ITERATORS,
     NOT_VALUES,
     PURE_BUILTINS,
     PURE_METHODS,
@@ -36,6 +37,10 @@ class Purity:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._functions: dict[ast.AST, bool] = {}
+        self._iterators = Iterators(reading)
+        self._properties = _properties(reading)
+        self._plain: dict[str, bool] = {}
+        self._fills_when_asked = [n for n in reading.nodes if isinstance(n, ast.Call) and _is_defaultdict(reading, n)]
         self._state_is_inspected = any(
             isinstance(node, ast.Attribute)
             and node.attr == "state"
@@ -52,14 +57,22 @@ class Purity:
         if isinstance(node, _OPAQUE):
             return None
         if isinstance(node, ast.Lambda):
-            return []
+            defaults = [*node.args.defaults, *node.args.kw_defaults]
+            return [] if all(self.is_pure(default) for default in defaults) else None
         if isinstance(node, ast.Call):
             return self._call(node)
+        if isinstance(node, ast.Attribute) and not self._is_plain_attribute(node.attr):
+            return None
         if isinstance(node, ast.Subscript) and self._state_is_inspected and _name(node.value) == "state":
             return None  # looking up an optimizer's state creates it
         found: list[ast.expr] = []
-        if isinstance(node, ast.comprehension) and self.is_iterator(node.iter):
-            found.append(node.iter)
+        match node:
+            case ast.comprehension(iter=walked) | ast.Starred(value=walked):
+                found += [walked] if isinstance(walked, ast.expr) and self.is_iterator(walked) else []
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and self._fills_when_asked:
+            if not all(self._makes_plain_default(call) for call in self._fills_when_asked):
+                return None
+            found.append(node.value)
         for child in ast.iter_child_nodes(node):
             inner = self.writes(child)
             if inner is None:
@@ -77,7 +90,7 @@ class Purity:
                 return None
             found += inner
             value = argument.value if isinstance(argument, ast.keyword | ast.Starred) else argument
-            if isinstance(value, ast.Name) and self.is_iterator(value):
+            if isinstance(value, ast.expr) and self.is_iterator(value):
                 found.append(value)
         called = self._called(node)
         return None if called is None else found + called
@@ -87,6 +100,12 @@ class Purity:
         function = node.func
         path = self._reading.path(function)
         last = path.rpartition(".")[2]
+        calls_back = path or called_name(node) == "sort"
+        if calls_back and not all(self._is_pure_when_called(each) for each in called_back(path, node)):
+            return None
+        asks = path in {"builtins.getattr", "builtins.hasattr"} and len(node.args) > 1
+        if asks and not self._is_plain_attribute(string(node.args[1]) or ""):
+            return None
         if path.startswith("builtins."):
             return [] if last in PURE_BUILTINS else None
         if path:
@@ -128,6 +147,33 @@ class Purity:
             around = self._reading.parent.get(around)
             return isinstance(around, ast.Expr)
         return isinstance(around, _TRUTH_ALONE)
+
+    def _is_plain_attribute(self, name: str) -> bool:
+        """Whether reading attributes of this name runs no code that does anything."""
+        if name not in self._plain:
+            self._plain[name] = True  # until shown otherwise: a property may read another object's of its name
+            self._plain[name] = all(self._is_local(s, p) for p in self._properties.get(name, []) for s in p.body)
+        return self._plain[name]
+
+    def _is_pure_when_called(self, node: ast.expr) -> bool:
+        """Whether calling what an expression gives has no effect."""
+        if isinstance(node, ast.Constant):
+            return True
+        if isinstance(node, ast.Lambda):
+            return self.is_pure(node) and self.is_pure(node.body)
+        definition = self._reading.definition(node)
+        if isinstance(definition, Function):
+            return self._is_pure_function(definition)
+        path = self._reading.path(node)
+        last = path.rpartition(".")[2]
+        if path.startswith("builtins."):
+            return last in PURE_BUILTINS
+        torchs = path.startswith("torch.") and last in PURE_TORCH and "distributed" not in path
+        return torchs or path in PURE_OTHERS or path.partition(".")[0] in PURE_MODULES
+
+    def _makes_plain_default(self, call: ast.Call) -> bool:
+        """Whether what a `defaultdict` calls for a key that it lacks has no effect."""
+        return all(self._is_pure_when_called(factory) for factory in call.args[:1])
 
     # Functions of the genome
 
@@ -188,25 +234,33 @@ class Purity:
 
     # Iterators
 
-    def is_iterator(self, node: ast.expr, depth: int = 0) -> bool:
-        """Whether an expression names an object that is used up when it is walked through.
+    def is_iterator(self, node: ast.expr) -> bool:
+        """Whether an expression names an object that is used up when it is walked through."""
+        return self._iterators.is_held(node)
 
-        Args:
-            node: The expression; a fresh iterator, made and used in one place, is nobody's loss.
-            depth: How many names were followed.
-        """
-        if not isinstance(node, ast.Name) or depth > 8:
-            return False
-        for store in self._reading.binding(node).stores:
-            value = assigned(self._reading.parent.get(store), store)
-            if value is not None:
-                if isinstance(value, ast.GeneratorExp):
-                    return True
-                if isinstance(value, ast.Call) and _name(value.func) in ITERATORS:
-                    return True
-                if self.is_iterator(value, depth + 1):
-                    return True
-        return False
+
+def _properties(reading: Reading) -> dict[str, list[Function]]:
+    """Methods that run when an attribute is read, by name."""
+    found: dict[str, list[Function]] = {}
+    for name, methods in reading.methods.items():
+        own = [m for m in methods if any(_is_property(reading, decorator) for decorator in m.decorator_list)]
+        if own:
+            found[name] = own
+    for node in reading.nodes:  # `rate = property(method)`
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _is_property(reading, node.value.func):
+            given = [each for a in node.value.args if isinstance(each := reading.definition(a), Function)]
+            found |= {target.id: given for target in node.targets if isinstance(target, ast.Name)}
+    return found
+
+
+def _is_property(reading: Reading, decorator: ast.expr) -> bool:
+    if isinstance(decorator, ast.Attribute) and decorator.attr in {"getter", "setter", "deleter"}:
+        return True
+    return reading.path(decorator) in {"builtins.property", "functools.cached_property"}
+
+
+def _is_defaultdict(reading: Reading, call: ast.Call) -> bool:
+    return reading.path(call.func) == "collections.defaultdict"
 
 
 def is_in_place(name: str) -> bool:
@@ -214,18 +268,18 @@ def is_in_place(name: str) -> bool:
     return name.endswith("_") and not name.startswith("_") and name not in RANDOM_IN_PLACE | NOT_VALUES
 
 
-def _name(function: ast.expr) -> str:
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
+def _name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def base_object(node: ast.expr) -> ast.expr:
     """The expression whose object is written to when `node` is: in-place results and views are looked through."""
     while True:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if not (is_in_place(node.func.attr) or node.func.attr in VIEWS):
-                return node
+            if not (is_in_place(node.func.attr) or node.func.attr in VIEWS) or node.func.attr == "get":
+                return node  # what a dict holds is no part of it
             node = node.func.value
         elif isinstance(node, ast.Attribute) and node.attr in VIEWS:
             node = node.value
@@ -240,7 +294,7 @@ def is_fresh(node: ast.expr) -> bool:
     if isinstance(node, ast.List | ast.Dict | ast.Set | ast.Tuple | ast.ListComp | ast.DictComp | ast.SetComp):
         return True
     if isinstance(node, ast.Call):
-        name = _name(node.func)
+        name = called_name(node)
         if isinstance(node.func, ast.Name):
             return name in {
                 "list",
@@ -254,13 +308,15 @@ def is_fresh(node: ast.expr) -> bool:
                 "deque",
                 "len",
             }
+        if isinstance(node.func, ast.Attribute) and name == "copy" and _name(node.func.value) == "copy":
+            return False  # `copy.copy` of a tensor shares its memory
         return name in CREATORS or (name in PURE_METHODS and name not in VIEWS | {"values", "items", "keys", "item"})
     return False
 
 
 def is_new_tensor(node: ast.expr) -> bool:
     """Whether an expression makes a new tensor, so that its parts are new as well."""
-    return isinstance(node, ast.Call) and _name(node.func) in CREATORS
+    return isinstance(node, ast.Call) and called_name(node) in CREATORS
 
 
 def plain_values(reading: Reading, binding: Binding) -> list[ast.expr] | None:

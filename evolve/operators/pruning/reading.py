@@ -7,6 +7,7 @@ from functools import cached_property
 from types import UnionType
 from typing import TypeAlias, TypeGuard
 
+from evolve.blocks import blocks
 from evolve.operators.pruning.scopes import Binding, Scopes
 from evolve.operators.pruning.text import Edit, Text
 from population.genome import parse
@@ -137,6 +138,8 @@ class Reading:
 
     def replaced(self, node: ast.expr, by: ast.expr) -> Edit:
         """Put one part of an expression in the place of the whole."""
+        if isinstance(self.parent[node], ast.Attribute) and isinstance(by, ast.Constant):
+            return Edit(*self.text.span(node), f"({self.text.of(by)})")  # `3.real` is no Python
         return self.text.replaced(node, by, bare=self._needs_no_parentheses(node, by))
 
     def _needs_no_parentheses(self, node: ast.expr, by: ast.expr) -> bool:
@@ -164,18 +167,6 @@ class Reading:
         return ".".join(reversed(parts))
 
 
-def blocks(node: ast.AST) -> list[list[ast.stmt]]:
-    """The blocks of statements directly inside a node."""
-    found = []
-    for name in ("body", "orelse", "finalbody"):
-        body = getattr(node, name, None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
-            found.append(body)
-    for member in [*getattr(node, "handlers", []), *getattr(node, "cases", [])]:
-        found.append(member.body)
-    return found
-
-
 def is_docstring(statement: ast.stmt) -> bool:
     """Whether a statement is a string standing alone."""
     return (
@@ -183,6 +174,14 @@ def is_docstring(statement: ast.stmt) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
+
+
+def called_name(call: ast.Call) -> str:
+    """The last word of what is called, "" without one."""
+    function = call.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
 
 
 def string(node: ast.AST | None) -> str | None:

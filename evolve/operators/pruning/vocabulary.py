@@ -69,7 +69,7 @@ VIEWS = words("""
     view view_as reshape flatten unflatten t transpose permute mT T H mH data detach squeeze unsqueeze
     expand  expand_as narrow diagonal real imag contiguous to float double half bfloat16 type type_as
     cpu cuda swapaxes  movedim moveaxis broadcast_to unbind split chunk tensor_split as_tensor ravel
-    adjoint select get
+    adjoint select get bool int long untyped_storage
 """)
 """Methods and attributes whose result may share memory with their receiver."""
 

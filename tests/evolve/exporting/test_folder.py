@@ -44,7 +44,7 @@ def submission(store: Store, target: float = 9.0, runner: SimulatedRunner | None
     from promotions import FULL
 
     terms = freeze(store, replace(made_terms(store, 1, target), task=task))
-    until_decided(store, terms, rung_of(FULL, 1000, 1000, LOOKS[-1]), runner or SimulatedRunner())
+    until_decided(store, terms, rung_of(FULL, 1000, 1000, LOOKS[-1], 3000), runner or SimulatedRunner())
     return gather(store, 1, task, "run")
 
 
@@ -103,7 +103,7 @@ def submission_of_hard_target(store: Store):
     from promotions import FULL
 
     runner = SimulatedRunner(value=lambda source: 3.5)
-    until_decided(store, terms, rung_of(FULL, 1000, 1000, LOOKS[-1]), runner)
+    until_decided(store, terms, rung_of(FULL, 1000, 1000, LOOKS[-1], 3000), runner)
     return gather(store, 2, "nanogpt", "run")
 
 
@@ -112,6 +112,14 @@ def test_failed_runs_are_told(store):
     assert "crashed" in texts["README.md"]
     assert "1 of 1 runs failed" in texts["README.md"]
     ElementTree.fromstring(texts["curves.svg"])
+
+
+def test_there_is_no_mean_without_the_runs_that_failed(store):
+    found = submission(store)
+    runs = found.promoted.runs
+    broken = (*runs[:-1], replace(runs[-1], outcome="diverged", value=None))
+    told = results(replace(found, promoted=replace(found.promoted, runs=broken)), "x")
+    assert (told["num_runs"], told["mean_val_loss"], told["final_val_loss"]) == (3, None, None)
 
 
 def test_the_readme_shows_measured_worths_or_no_table_at_all(store):

@@ -4,7 +4,7 @@ import pytest
 from texts import HOOKS, STRAIGHT, TRIALS
 
 from evolve.exporting.found import found_in
-from evolve.exporting.marks import ExportError, genome_in, halves, indented
+from evolve.exporting.marks import BANNER, OPTIMIZER, ExportError, genome_in, halves, indented
 from evolve.exporting.names import check_names, mentions
 from evolve.exporting.script import Numbers, complete_script
 from evolve.exporting.splice import spliced
@@ -110,3 +110,27 @@ def test_without_hooks_only_two_sections_of_the_base_change():
     setup = STRAIGHT[STRAIGHT.index("dist.init") : STRAIGHT.index("model = GPT")]
     assert setup in script
     assert script.endswith(STRAIGHT[STRAIGHT.index("#        Training and Validation") :])
+
+
+@pytest.mark.parametrize(
+    "line", ["from __future__ import (annotations,)", "from __future__ import annotations  # for 3.11"]
+)
+def test_imports_from_the_future_go_to_the_top_however_they_are_written(line):
+    source = f"{line}\n{BARE}"
+    for script in (complete_script(source, "title", NUMBERS), spliced(source, STRAIGHT, NUMBERS)):
+        compile(script, "script", "exec")
+        assert digest(found_in(script).source) == digest(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (f"from __future__ import annotations; {BARE}", "a line of its own"),
+        (BARE.replace("\n\n\n", f'\n\nTEXT = """\n{BANNER.format("", OPTIMIZER)}"""\n\n\n'), "would not stay the same"),
+        (BARE.replace("\n\n\n", "\n\n\ndef print(*words):\n    pass\n\n\n"), "both use the names print"),
+    ],
+)
+def test_what_a_script_would_change_is_refused(source, expected):
+    for write in (lambda: complete_script(source, "t", NUMBERS), lambda: spliced(source, STRAIGHT, NUMBERS)):
+        with pytest.raises(ExportError, match=expected):
+            write()

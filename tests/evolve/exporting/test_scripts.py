@@ -17,6 +17,7 @@ from evaluator.records import TrialRequest
 from evaluator.tasks.nanogpt import NanoGPT
 from evaluator.tasks.shards import write_note, write_shard
 from evaluator.tasks.text import load_text
+from evolve.exporting.marks import ExportError
 from evolve.exporting.script import Numbers, complete_script
 from evolve.exporting.splice import spliced
 from evolve.genomes import shipped
@@ -44,7 +45,7 @@ def shards(tmp_path_factory) -> Path:
 def trials(shards):
     """What the engine makes of the genomes, and the numbers for scripts."""
     task = NanoGPT(shards, tiny=True)
-    rung = rung_of(task.promotion_rung(), STEPS, EVERY, 2)
+    rung = rung_of(task.promotion_rung(), STEPS, EVERY, 2, 3000)
     curves = {}
     with Evaluator(task, 2) as evaluator:
         tickets = {
@@ -119,3 +120,39 @@ def test_so_does_a_script_of_the_benchmarks_form_with_a_genome_in_it(trials, sha
     expected = [curves["hooks", 3000], curves["hooks", 3001]]
     assert run(spliced(HOOKS, TRIALS, numbers), tmp_path, shards) == expected
     assert run(spliced(HOOKS, STRAIGHT, numbers), tmp_path, shards) == expected[:1]
+
+
+def test_hooks_find_their_places_in_loops_that_are_written_otherwise(trials):
+    _, numbers = trials
+    passes = """    for i in range(len(inputs) // mbs):
+        model(inputs[i*mbs:(i+1)*mbs], targets[i*mbs:(i+1)*mbs]).backward()
+"""
+    apart = """    with torch.autocast("cpu", enabled=False):
+        losses = [model(inputs[i:i+1], targets[i:i+1]) for i in range(0, len(inputs), 1)]
+    torch.stack(losses).sum().backward()
+"""
+    assert STRAIGHT.count(passes) == 1
+    script = spliced(HOOKS, STRAIGHT.replace(passes, apart), numbers)
+    loop = script[script.index("for step in range(train_steps + 1)") :]
+    order = ["eval_weights(step)", "torch.no_grad()", '["before_forward"](step)', "torch.autocast", ".backward()"]
+    places = [loop.index(each) for each in order]
+    assert places == sorted(places)
+    assert loop.count("with eval_weights(step)") == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("    set_hparams(step)\n    for opt", "    for opt"),
+        (
+            "    inputs, targets = next(train_loader)\n",
+            "    set_hparams(step)\n    inputs, targets = next(train_loader)\n",
+        ),
+        ("        opt.step()\n", "        opt.step()\n    profiler.step()\n"),
+        ("with torch.no_grad():", "with torch.autocast('cpu'):"),
+    ],
+)
+def test_a_loop_of_another_order_is_refused_for_a_genome_with_hooks(before, after, trials):
+    assert before in STRAIGHT
+    with pytest.raises(ExportError, match="--base: expected"):
+        spliced(HOOKS, STRAIGHT.replace(before, after), trials[1])

@@ -23,7 +23,7 @@ def made_terms(
         digest=store.program(program).digest,
         task="simulated",
         plan=plan,
-        rng_seeds=rung_of(FULL, steps, steps, plan.most).seeds(),
+        rng_seeds=rung_of(FULL, steps, steps, plan.most, 3000).seeds(),
         validate_every=steps,
         fingerprint=fingerprint,
         conditions={"torch": "none", "device": "none"},

@@ -19,7 +19,7 @@ from evolve.promoting import folder as folders
 from evolve.promoting.carry import until_decided
 from evolve.promoting.outcome import decided, decision_on, plain, promoted, runs_of
 from evolve.promoting.reread import is_folder, read_folder
-from evolve.promoting.terms import Terms, check_unchanged, freeze, grid, known_terms, plans, rung_of
+from evolve.promoting.terms import Terms, check_unchanged, freeze, fresh_rng_seed, grid, known_terms, plans, rung_of
 from evolve.promoting.trials import PromotionError
 from evolve.sequential.decide import Outcome
 from evolve.verdict.judge import PASS
@@ -28,10 +28,10 @@ from evolve.verdict.read import read_all
 from evolve.verdict.rule import Rule
 from evolve.verdict.runs import group_runs
 from evolve.views.promoted import outcome_line, rulings_grid, runs_grid
-from population.rows import TrialRow
+from population.rows import EventRow, TrialRow
 from population.store import Store
 
-RUNG = rung_of(FULL, 1000, 1000, LOOKS[-1])
+RUNG = rung_of(FULL, 1000, 1000, LOOKS[-1], 3000)
 EASY, HARD = 9.0, 0.5
 
 
@@ -126,6 +126,62 @@ def test_the_plan_cannot_be_changed_nor_made_twice_nor_go_on_elsewhere(store):
         check_unchanged(terms, {"looks": (3, 9)}, terms.fingerprint)
     with pytest.raises(PromotionError, match="other conditions"):
         check_unchanged(terms, {}, "another torch")
+
+
+def test_a_program_under_other_names_has_no_second_chance(store):
+    freeze(store, made_terms(store, 1, HARD))
+    first, last, id = store.program(1), store.last_rows(), store.summary().programs + 1
+    source = first.source.replace("WARMUP_FRACTION", "FRACTION_OF_WARMUP")
+    assert source != first.source
+    copy = replace(first, id=id, digest="copy", source=source, seq=last.seq + 1, elapsed=store.last_elapsed())
+    store.append_program(copy)
+    with pytest.raises(PromotionError, match="program 1 but for names"):
+        freeze(store, made_terms(store, id, EASY))
+
+
+def test_losses_that_a_comparison_has_shown_are_no_part_of_a_plan(store):
+    assert fresh_rng_seed(store, FULL) == 3000
+    last = store.last_rows()
+    data = {"program": 1, "against": 2, "rng_seeds": [3000, 3007], "fingerprint": "simulated-full"}
+    store.append_event(EventRow(last.event + 1, "promotion", data, store.last_elapsed(), last.seq + 1))
+    assert fresh_rng_seed(store, FULL) == 3008
+
+
+def test_a_plan_does_not_go_on_past_a_log_that_was_left_out(tmp_path, made):
+    terms, source = made
+    ends = [8.5, 9.6, 8.5001, 8.4999, 8.5002, 8.4998]
+    rows = [
+        TrialRow(i, 1, "full", 3000 + i, "x", "finished", end, curve=((0, 10.0), (1000, end)))
+        for i, end in enumerate(ends)
+    ]
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "plan.json").write_text(json.dumps(terms.to_dict()))
+    for row in rows[:1] + rows[2:]:
+        (tmp_path / "logs" / folders.log_name(terms, row)).write_text(folders.log_text(source, terms, row))
+    (group,) = group_runs(read_all([str(tmp_path)]).runs)
+    verdict, decision = judge_planned(group, terms.plan, terms.plan.rule)
+    assert decision.outcome is Outcome.CONTINUE
+    assert verdict.ruling.verdict != PASS
+    assert "the log of run 2 is missing" in " ".join(verdict.notes)
+
+
+def test_a_plan_that_somebody_made_lax_accepts_nothing(tmp_path, made):
+    terms, source = made
+    lax = replace(terms, plan=replace(terms.plan, critical=(0.1,) * len(LOOKS)))
+    rows = [
+        TrialRow(i, 1, "full", 3000 + i, "x", "finished", end, curve=((0, 10.0), (1000, end)))
+        for i, end in enumerate([8.5, 8.9, 8.2])
+    ]
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "plan.json").write_text(json.dumps(lax.to_dict()))
+    for row in rows:
+        (tmp_path / "logs" / folders.log_name(lax, row)).write_text(folders.log_text(source, lax, row))
+    (group,) = group_runs(read_all([str(tmp_path)]).runs)
+    plan, _ = find_plan(group)
+    verdict, decision = judge_planned(group, plan, plan.rule)
+    assert decision.outcome is Outcome.ACCEPT
+    assert verdict.ruling.verdict != PASS
+    assert "laxer" in " ".join(verdict.notes)
 
 
 def test_the_grid_ends_with_the_last_step():

@@ -120,6 +120,8 @@ def test_a_plan_survives_being_written_down():
         ({"steps": (2900, 4000)}, "after the 3000"),
         ({"claim": 2950}, "none of the validated"),
         ({"critical": (3.0,)}, "do not fit"),
+        ({"looks": ()}, "2 runs or more"),
+        ({"looks": (0, 9, 12, 16, 20, 24)}, "2 runs or more"),
         ({"sd": "guessed"}, "must be 'estimated'"),
         ({"give_up": 1.0}, "must be in"),
     ],
