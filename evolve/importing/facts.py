@@ -79,6 +79,9 @@ class Facts:
         self.parent = parents(tree)
         self._chain = (tree, *chain)
         self.read: dict[str, Any] = {}
+        preset = {name: text for name, text in _preset(tree).items() if name not in given}
+        self._unsure = frozenset(name for name, text in preset.items() if text is None)
+        self._environment = {**PLUMBING, **{name: text for name, text in preset.items() if text is not None}, **given}
         self._cache: dict[int, Any] = {}
         self._busy: set[int] = set()
 
@@ -223,18 +226,26 @@ class Facts:
             return statement.value if targets.elts[0] is store else None
         return None
 
-    def _is_changed(self, binding: Any) -> bool:
-        for load in binding.loads:
-            around = self.parent.get(load)
-            if isinstance(around, ast.Subscript | ast.Attribute) and not isinstance(around.ctx, ast.Load):
+    def _is_changed(self, binding: Any, depth: int = 0) -> bool:
+        return depth > _DEEPEST or any(self._is_write(load, depth) for load in binding.loads)
+
+    def _is_write(self, load: ast.AST, depth: int) -> bool:
+        """Whether what is done with an object changes it, or gives it another name that does."""
+        around = self.parent.get(load)
+        while isinstance(around, ast.Subscript | ast.Attribute):
+            if not isinstance(around.ctx, ast.Load):
                 return True
-            if isinstance(around, ast.Attribute) and around.attr in _WRITES:
+            if isinstance(around, ast.Attribute) and (around.attr in _WRITES or around.attr == "__dict__"):
                 return True
-            if isinstance(around, ast.AugAssign):
-                return True
-            call = self.parent.get(around) if isinstance(around, ast.keyword) else around
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and self._writes(call.func):
-                return True
+            load, around = around, self.parent.get(around)
+        if isinstance(around, ast.AugAssign):
+            return True
+        if isinstance(around, ast.Assign) and around.value is load:
+            named = [self.scopes.of.get(each) for each in around.targets if isinstance(each, ast.Name)]
+            return any(each is not None and self._is_changed(each, depth + 1) for each in named)
+        call = self.parent.get(around) if isinstance(around, ast.keyword) else around
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+            return call.func.id in ("setattr", "delattr", "vars") or self._writes(call.func)
         return False
 
     def _writes(self, name: ast.Name, depth: int = 0) -> bool:
@@ -270,14 +281,14 @@ class Facts:
                 return self._special_call(node, run)
             case ast.Subscript(value=ast.Attribute() as owner, slice=index) if dotted(owner) == "os.environ":
                 return self._setting(run.evaluate(index), UNKNOWN)
-            case ast.Attribute() if dotted(node) == "os.environ":
-                return {**PLUMBING, **self.given}
+            case ast.Attribute() if dotted(node) == "os.environ" and not self._unsure:
+                return self._environment
             case ast.Attribute() if dotted(node) == "sys.argv":
                 return ["script.py"]
             case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.Attribute() as owner]) if (
                 dotted(owner) == "os.environ"
             ):
-                return run.evaluate(left) in {**PLUMBING, **self.given}
+                return run.evaluate(left) in self._environment
         raise UnknownError
 
     def _special_call(self, node: ast.Call, run: Interpreter) -> Any:
@@ -294,6 +305,9 @@ class Facts:
         if path in _WORLD and not node.args:
             return _WORLD[path]
         if isinstance(node.func, ast.Attribute) and node.func.attr in _PARSED:
+            given = [*node.args, *(k.value for k in node.keywords)]
+            if given and run.evaluate(given[0]) not in ([], None):  # not what the user gives
+                raise UnknownError
             return self._arguments(node.func.value)
         if method(node) in ("ArgumentParser", "add_argument_group", "add_mutually_exclusive_group"):
             return PARSER
@@ -304,7 +318,9 @@ class Facts:
         raise UnknownError
 
     def _setting(self, name: Any, default: Any) -> Any:
-        found = self.given.get(name, PLUMBING.get(name, default))
+        if name in self._unsure:
+            raise UnknownError
+        found = self._environment.get(name, default)
         if name not in PLUMBING:
             self.read[name] = None if found is UNKNOWN else found
         if found is UNKNOWN:
@@ -328,10 +344,16 @@ class Facts:
             default = self.value(keywords["default"]) if "default" in keywords else None
             if "default" not in keywords and action in ("store_true", "store_false"):
                 default = action == "store_false"
-            kind = {"int": int, "float": float, "str": str}.get(dotted(keywords.get("type", ast.Constant(None))))
+            kind = _KINDS.get(dotted(keywords.get("type", ast.Constant(None))))
+            if "type" in keywords and kind is None and (name in self.given or isinstance(default, str)):
+                values[name], self.read[name] = UNKNOWN, None  # a function of its own makes something of the text
+                continue
             if name in self.given:
                 text = self.given[name]
-                flag = text.lower() in ("1", "true", "yes") if action in ("store_true", "store_false") else text
+                switch = action in ("store_true", "store_false") or "BooleanOptional" in dotted(
+                    keywords.get("action", node)
+                )
+                flag = text.lower() in ("1", "true", "yes") if switch else text
                 default = kind(text) if kind else flag
                 if action == "append":
                     earlier = list(self.value(keywords["default"]) or ()) if "default" in keywords else []
@@ -349,6 +371,11 @@ class Facts:
         binding = self.scopes.of.get(name)
         definition = binding.stores[0] if binding and len(binding.stores) == 1 else None
         if not isinstance(definition, ast.ClassDef) or definition.bases:
+            raise UnknownError
+        decorated = any(
+            dotted(getattr(d, "func", d)).rpartition(".")[2] != "dataclass" for d in definition.decorator_list
+        )
+        if decorated or self._is_changed(binding):
             raise UnknownError
         values: dict[str, Any] = {}
         for statement in definition.body:
@@ -369,6 +396,33 @@ def _is_plain(value: Any) -> bool:
 
 
 _PARSED = frozenset(["parse_args", "parse_known_args"])
+_KINDS: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
+
+
+def _preset(tree: ast.Module) -> dict[str, str | None]:
+    """Environment variables that a script sets itself: their one value, or None where that cannot be told."""
+    found: dict[str, str | None] = {}
+    for node in ast.walk(tree):
+        key: ast.expr | None = None
+        value: ast.expr | None = None
+        match node:
+            case ast.Assign(targets=[ast.Subscript(value=owner, slice=key)], value=value) if dotted(owner) in (
+                "os.environ",
+                "environ",
+            ):
+                pass
+            case ast.Call(args=[key, value]) if called(node) in (
+                "os.environ.setdefault",
+                "environ.setdefault",
+                "os.putenv",
+            ):
+                pass
+            case _:
+                continue
+        name = string(key)
+        if name is not None and name not in PLUMBING:
+            found[name] = None if name in found else string(value)
+    return found
 
 
 def _is_generator(function: ast.FunctionDef) -> bool:

@@ -14,8 +14,19 @@ from dataclasses import dataclass, field
 from evolve.importing.anatomy import Anatomy
 from evolve.importing.effects import Effects
 from evolve.importing.errors import NotImportableError
+from evolve.importing.passes import check_batch, check_training, is_note
 from evolve.importing.readout import Readout
-from evolve.importing.trees import called, dotted, method, names_bound, own_calls, walk_own
+from evolve.importing.trees import (
+    Definition,
+    called,
+    dotted,
+    method,
+    names_bound,
+    names_loaded,
+    own_calls,
+    root,
+    walk_own,
+)
 
 
 @dataclass
@@ -24,7 +35,9 @@ class Hooks:
 
     Attributes:
         start: Before validation, and so after the step before as well as before the first.
+        turns: How many turns the loop has, where it is not left by a `break` after that many steps; else "".
         before_forward: Between validation and the forward pass.
+        divisors: What the loss is divided by before the backward pass.
         scale: What gradients are divided by, other than a sum's: None, "tokens" or an expression.
         after_backward: Between the backward pass and the first hyperparameter that is set.
         set_hparams: From there to the optimizers.
@@ -37,11 +50,14 @@ class Hooks:
         around: Contexts around the validation loss.
         guards: Conditions under which there is one.
         tainted: Names that hold tokens or training losses.
+        judged: Names that hold validation losses.
         notes: What the user should know.
     """
 
     start: list[ast.stmt] = field(default_factory=list)
+    turns: str = ""
     before_forward: list[ast.stmt] = field(default_factory=list)
+    divisors: list[ast.expr] = field(default_factory=list)
     scale: ast.expr | str | None = None
     after_backward: list[ast.stmt] = field(default_factory=list)
     set_hparams: list[ast.stmt] = field(default_factory=list)
@@ -54,6 +70,7 @@ class Hooks:
     around: list[ast.withitem] = field(default_factory=list)
     guards: list[ast.expr] = field(default_factory=list)
     tainted: frozenset[str] = frozenset()
+    judged: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
 
     def stay(self) -> None:
@@ -89,6 +106,7 @@ def mapped(anatomy: Anatomy, effects: Effects) -> Hooks:
     """
     hooks = Hooks()
     body = _unwrapped(anatomy.loop.body)
+    _refuse_jumps(body)
     trained = next(i for i, each in enumerate(body) if any(method(c) == "backward" for c in own_calls(each)))
     stepped = [i for i, each in enumerate(body) if i >= trained and _steps(each)]
     if not stepped or stepped[0] == trained:
@@ -110,7 +128,9 @@ def mapped(anatomy: Anatomy, effects: Effects) -> Hooks:
     hooks.before_forward = [each for each in head if not _leaves(each) and not _fetches(each, hooks.tainted)]
     if place >= 0:
         _validation(hooks, body[place], evaluators, effects)
-    _training(hooks, body[trained], anatomy, effects)
+        hooks.judged = _judged(body[place], evaluators)
+    check_batch(body[: trained + 1], anatomy)
+    hooks.divisors = check_training(body[trained], anatomy, effects, evaluators)
     between = [each for each in body[trained + 1 : first] if not _leaves(each)]
     split = next((i for i, each in enumerate(between) if _sets(each, effects)), len(between))
     hooks.after_backward, hooks.set_hparams = between[:split], between[split:]
@@ -126,7 +146,8 @@ def _unwrapped(body: list[ast.stmt]) -> list[ast.stmt]:
         if (isinstance(statement, ast.With) and all(_labels(item.context_expr) for item in statement.items)) or (
             isinstance(statement, ast.Try) and not any(method(c) == "step" for c in own_calls(statement))
         ):
-            found += _unwrapped(statement.body)
+            for block in (statement.body, getattr(statement, "orelse", []), getattr(statement, "finalbody", [])):
+                found += _unwrapped(block)
         else:
             found.append(statement)
     return found
@@ -172,7 +193,29 @@ def _tainted(body: list[ast.stmt], trained: int) -> frozenset[str]:
     for index, statement in enumerate(body[: trained + 1]):
         if index == trained or any(called(call) == "next" for call in own_calls(statement)):
             found |= names_bound(statement)
-    return frozenset(found - {"i", "_", "j", "k", "name", "p", "n", "param"})
+    found -= {"i", "_", "j", "k", "name", "p", "n", "param"}
+    for node in walk_own(body[trained]):  # containers that are given a loss
+        if isinstance(node, ast.Assign | ast.AugAssign) and names_loaded(node.value) & found:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {root(target) for target in targets}
+        elif isinstance(node, ast.Call) and is_note(node):
+            found.add(root(node.func))
+    return frozenset(found)
+
+
+def _judged(block: ast.stmt, evaluators: frozenset[str]) -> frozenset[str]:
+    """Names that hold validation losses, or what was made of them."""
+    found: set[str] = set()
+    while True:
+        size = len(found)
+        for node in walk_own(block):
+            if not isinstance(node, ast.Assign | ast.AugAssign):
+                continue
+            runs = any(called(call) in evaluators for call in own_calls(node.value))
+            if runs or names_loaded(node.value) & found:
+                found |= names_bound(node)
+        if len(found) == size:
+            return frozenset(found)
 
 
 def _fetches(statement: ast.stmt, tainted: frozenset[str]) -> bool:
@@ -187,9 +230,24 @@ def _leaves(statement: ast.stmt) -> bool:
     """Whether a statement only leaves the loop."""
     if not isinstance(statement, ast.If) or statement.orelse:
         return False
-    return any(isinstance(each, ast.Break) for each in statement.body) and all(
-        isinstance(each, ast.Break | ast.Pass) or not list(own_calls(each)) for each in statement.body
+    return any(isinstance(each, ast.Break | ast.Return) for each in statement.body) and all(
+        isinstance(each, ast.Break | ast.Return | ast.Pass) or not list(own_calls(each)) for each in statement.body
     )
+
+
+def _refuse_jumps(body: list[ast.stmt]) -> None:
+    """Refuse steps that are cut short: under the contract each is whole."""
+    todo: list[ast.AST] = list(body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Continue):
+            raise NotImportableError(
+                "expected no `continue` in the training loop: under the contract every step is whole; write what some "
+                "steps leave out under an `if`",
+                [node],
+            )
+        if not isinstance(node, ast.For | ast.While | ast.expr | Definition):
+            todo += ast.iter_child_nodes(node)
 
 
 # Validation
@@ -262,68 +320,6 @@ def _is_mode(context: ast.expr) -> bool:
     return name in ("no_grad", "inference_mode", "enable_grad", "autocast", "set_grad_enabled")
 
 
-# Forward and backward
-
-
-def _training(hooks: Hooks, statement: ast.stmt, anatomy: Anatomy, effects: Effects) -> None:
-    """Check the forward and backward pass, and find what the loss is divided by."""
-    for node in walk_own(statement):
-        if isinstance(node, ast.Call) and method(node) == "autocast":
-            raise NotImportableError("the forward pass must not run under autocast: the task fixes it", [node])
-    backward = [call for call in own_calls(statement) if method(call) == "backward"]
-    if len(backward) != 1 or backward[0].args or backward[0].keywords:
-        raise NotImportableError("expected one plain backward() per microbatch", backward)
-    allowed = {id(call) for call in backward}
-    for inner in walk_own(statement):
-        alone = isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Call) and id(inner.value) not in allowed
-        if isinstance(inner, ast.Expr) and alone and effects.acts(inner.value):
-            raise NotImportableError(
-                "something besides the forward and backward pass happens for each microbatch", [inner]
-            )
-    _refuse_microbatch_gradients(statement)
-    receiver = backward[0].func
-    assert isinstance(receiver, ast.Attribute)
-    divisor = _divisor(receiver.value, statement)
-    if divisor is not None:
-        hooks.scale = divisor
-
-
-def _refuse_microbatch_gradients(statement: ast.stmt) -> None:
-    """Refuse what keeps something of the gradients between microbatches."""
-    read = any(isinstance(node, ast.Attribute) and node.attr == "grad" for node in walk_own(statement))
-    kept = [
-        node
-        for node in walk_own(statement)
-        if isinstance(node, ast.Assign | ast.AugAssign)
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Attribute | ast.Subscript)
-    ]
-    if read and kept:
-        raise NotImportableError(
-            "gradients of single microbatches are kept: under the contract only their sum over the step is seen", kept
-        )
-
-
-def _divisor(node: ast.expr, statement: ast.stmt, depth: int = 0) -> ast.expr | None:
-    """What a loss was divided by."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        return node.right
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-        raise NotImportableError(
-            "the loss is multiplied before the backward pass; expected it as it is, or divided", [node]
-        )
-    if isinstance(node, ast.Name) and depth < 4:
-        for each in walk_own(statement):
-            match each:
-                case ast.AugAssign(target=ast.Name(id=name), op=ast.Div(), value=value) if name == node.id:
-                    return value
-            if isinstance(each, ast.Assign) and any(isinstance(t, ast.Name) and t.id == node.id for t in each.targets):
-                found = _divisor(each.value, statement, depth + 1)
-                if found is not None:
-                    return found
-    return None
-
-
 # Optimizers
 
 
@@ -377,7 +373,8 @@ def _optimizers(hooks: Hooks, statements: list[ast.stmt], effects: Effects) -> N
         hooks.stepping = kept
         parts = _stepped(kept)
     only = parts[0] if len(parts) == 1 else None
-    hooks.optimizers = only.value if isinstance(only, ast.Starred) else ast.List(parts, ast.Load())
+    whole_list = isinstance(only, ast.Starred) and isinstance(only.value, ast.Name | ast.Attribute)
+    hooks.optimizers = only.value if whole_list else ast.List(parts, ast.Load())  # type: ignore[union-attr]
 
 
 def _stepped(statements: list[ast.stmt]) -> list[ast.expr]:
