@@ -84,6 +84,7 @@ def imported(script: Script, asked: Asked) -> Imported:
     """
     own = found_in(script.text)
     if own is not None:  # written by `evolve export`
+        _refuse_forbidden(own.source)
         return Imported(own.source, own.train_steps, own.train_steps, False, own.rng_seed, {}, {}, ())
     tree = script.tree()
     printer = Printer(script.text, tree)
@@ -263,11 +264,15 @@ def _checked(source: str) -> str:
         source = pruned(source)
     except GenomeError as error:
         raise NotImportableError(f"what is left of the script is no genome: {error}") from error
+    _refuse_forbidden(source)
+    check_defined(source)
+    return source
+
+
+def _refuse_forbidden(source: str) -> None:
     try:
         check(source)
     except Rejected as error:
         line = error.message.partition(":")[0].removeprefix("line ")
         shown = f"\n  {source.splitlines()[int(line) - 1].strip()}" if line.isdigit() else ""
         raise NotImportableError(f"the contract does not allow what the script does: {error.message}{shown}") from error
-    check_defined(source)
-    return source
