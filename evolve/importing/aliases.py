@@ -44,6 +44,8 @@ def _links(statement: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
         node = todo.pop()
         match node:
             case ast.Assign(targets=targets, value=value):
+                named = [each for each in targets if isinstance(each, ast.Name)]  # `a = b = []`: one object
+                found += [(one, ast.Name(other.id, ast.Load())) for one in named for other in named if one is not other]
                 for target in targets:
                     if (
                         isinstance(target, ast.Tuple)

@@ -219,7 +219,7 @@ class Effects:
                 base = base.value
             if isinstance(base, ast.Name) and base.id in self._given:
                 return True  # the caller's container
-            return not isinstance(base, ast.Name) or (base.id not in own and self._is_needed(base.id, own))
+            return not isinstance(base, ast.Name) or self._is_needed(base.id, own) or base.id in self.known_as - own
         return not (name == "to" or name in _QUIET_METHODS)
 
     def _own_acts(self, function: ast.Attribute, own: frozenset[str]) -> bool:

@@ -189,8 +189,12 @@ class Facts:
         if binding.name in self.shown:
             return self.shown[binding.name]
         result = Interpreter(self._lookup, self._special, self._function).value(value)
-        if isinstance(result, list | dict | set | Namespace) and self._is_changed(binding):
-            raise UnknownError
+        if isinstance(result, list | dict | set | Namespace):
+            named = [
+                self.scopes.of.get(each) for each in getattr(statement, "targets", []) if isinstance(each, ast.Name)
+            ]
+            if any(self._is_changed(each) for each in [binding, *named] if each is not None):
+                raise UnknownError
         return result
 
     def _is_repeated(self, binding: Any) -> bool:

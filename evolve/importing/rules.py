@@ -207,6 +207,7 @@ def check_sight(hooks: Hooks, statements: list[ast.stmt], needs: Needs) -> None:
             }
             if read & (hooks.tainted - fresh) or read & hooks.judged:
                 raise _unseen([statement])
+    _refuse_counted_validations(hooks)
     rebound = {n for body in hooks.bodies() for s in body for n in names_bound(s)} | {
         n for s in statements for each in ast.walk(s) if isinstance(each, ast.Global | ast.Nonlocal) for n in each.names
     }
@@ -218,9 +219,25 @@ def check_sight(hooks: Hooks, statements: list[ast.stmt], needs: Needs) -> None:
         )
 
 
+def _refuse_counted_validations(hooks: Hooks) -> None:
+    """Refuse training on what validations set: the task validates at times of its own."""
+    around = [*hooks.enter, *hooks.leave]
+    others = [s for body in hooks.bodies() if body is not hooks.enter and body is not hooks.leave for s in body]
+    used = {name for statement in others for name in names_loaded(statement)}
+    fresh = {name for statement in others for name in names_bound(statement)}
+    found = [each for each in around if names_bound(each) & used - fresh]
+    if found:
+        raise NotImportableError(
+            "the training depends on what is set when the loss is validated, which the task does at times of its own; "
+            "set it in the loop under a condition on the step",
+            found,
+        )
+
+
 def _unseen(nodes: list[ast.stmt]) -> NotImportableError:
     return NotImportableError(
-        "a genome sees neither tokens nor losses, of training or validation: what depends on them cannot be imported",
+        "a genome sees neither tokens nor losses, be it a training loss or a validation loss: what depends on them cannot "
+        "be imported",
         nodes,
     )
 

@@ -90,6 +90,10 @@ KEPT: dict[str, tuple[str, str]] = {
         ),
         "bias += 0.1",
     ),
+    "two names of one list": (
+        script(optimizers="first = second = [0.9]\nfirst.append(0.7)\n" + MU.format("second[-1]")),
+        "first.append(0.7)",
+    ),
     "results put elsewhere": (
         script(after_step="    for p in model.blocks.parameters():\n        torch.mul(p.data, 0.99, out=p.data)"),
         "out=p.data",
@@ -319,6 +323,14 @@ OTHERWISE: dict[str, tuple[str, str]] = {
             before_step="    optimizer2.param_groups[0]['mu'] = mu",
         ),
         "neither tokens nor losses",
+    ),
+    "validations that are counted": (
+        script(
+            preparation="seen = 0\n",
+            after_loss="        seen += 1",
+            before_step="    if seen > 10:\n        optimizer2.param_groups[0]['mu'] = 0.8",
+        ),
+        "times of its own",
     ),
     "an optimizer that is replaced": (
         script(
