@@ -18,7 +18,8 @@ from evolve.importing.effects import Effects, definitions
 from evolve.importing.errors import NotImportableError
 from evolve.importing.facts import Facts
 from evolve.importing.folding import folded
-from evolve.importing.hooks import Hooks, mapped
+from evolve.importing.hooks import Hooks
+from evolve.importing.mapping import mapped
 from evolve.importing.patched import compiled_known, is_patched, unpatched
 from evolve.importing.placing import placed
 from evolve.importing.printing import Printer

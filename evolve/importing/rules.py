@@ -236,8 +236,8 @@ def _refuse_counted_validations(hooks: Hooks) -> None:
 
 def _unseen(nodes: list[ast.stmt]) -> NotImportableError:
     return NotImportableError(
-        "a genome sees neither tokens nor losses, be it a training loss or a validation loss: what depends on them cannot "
-        "be imported",
+        "a genome sees neither tokens nor losses, be it a training loss or a validation loss: what depends on them "
+        "cannot be imported",
         nodes,
     )
 
