@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from evolve.importing.effects import definitions
 from evolve.importing.errors import NotImportableError
-from evolve.importing.facts import UNKNOWN, Facts
+from evolve.importing.facts import Facts
+from evolve.importing.outside import UNKNOWN
 from evolve.importing.trees import blocks, called, method, own_calls, parents, same
 
 

@@ -8,18 +8,10 @@ from typing import Any
 
 from evolve.importing.computing import is_harmless
 from evolve.importing.interpret import PARSER, Interpreter, Namespace, UnknownError
-from evolve.importing.trees import called, dotted, follows, method, parents, string
+from evolve.importing.outside import PLUMBING, UNKNOWN, arguments, preset
+from evolve.importing.trees import called, dotted, follows, method, parents
 from evolve.operators.pruning.scopes import Scopes
 
-PLUMBING = {
-    "LOCAL_RANK": "0",
-    "RANK": "0",
-    "WORLD_SIZE": "1",
-    "LOCAL_WORLD_SIZE": "1",
-    "MASTER_ADDR": "localhost",
-    "MASTER_PORT": "0",
-}
-"""What `torchrun` sets, for one process."""
 _WRITES = frozenset(
     [
         "append",
@@ -47,7 +39,6 @@ _WORLD: dict[str, Any] = {
     "torch.distributed.is_initialized": True,
 }
 _DEEPEST = 4
-UNKNOWN = object()
 _LONGEST_LITERAL = 1000
 
 
@@ -79,9 +70,9 @@ class Facts:
         self.parent = parents(tree)
         self._chain = (tree, *chain)
         self.read: dict[str, Any] = {}
-        preset = {name: text for name, text in _preset(tree).items() if name not in given}
-        self._unsure = frozenset(name for name, text in preset.items() if text is None)
-        self._environment = {**PLUMBING, **{name: text for name, text in preset.items() if text is not None}, **given}
+        own = {name: text for name, text in preset(tree).items() if name not in given}
+        self._unsure = frozenset(name for name, text in own.items() if text is None)
+        self._environment = {**PLUMBING, **{name: text for name, text in own.items() if text is not None}, **given}
         self._cache: dict[int, Any] = {}
         self._busy: set[int] = set()
 
@@ -312,7 +303,7 @@ class Facts:
             given = [*node.args, *(k.value for k in node.keywords)]
             if given and run.evaluate(given[0]) not in ([], None):  # not what the user gives
                 raise UnknownError
-            return self._arguments(node.func.value)
+            return arguments(self.tree, self.given, self.value, self.read)
         if method(node) in ("ArgumentParser", "add_argument_group", "add_mutually_exclusive_group"):
             return PARSER
         if isinstance(node.func, ast.Name) and not node.args and not node.keywords:
@@ -330,45 +321,6 @@ class Facts:
         if found is UNKNOWN:
             raise UnknownError
         return found
-
-    def _arguments(self, parser: ast.expr) -> Namespace:
-        """The defaults of a parser's arguments, and what was given in their place."""
-        values: dict[str, Any] = {}
-        for node in ast.walk(self.tree):
-            if not (isinstance(node, ast.Call) and method(node) in ("add_argument", "set_defaults")):
-                continue
-            keywords = {k.arg: k.value for k in node.keywords if k.arg}
-            if method(node) == "set_defaults":
-                values |= {name: self.value(each) for name, each in keywords.items()}
-                continue
-            flags = [flag for flag in map(string, node.args) if flag]
-            long = [flag for flag in flags if flag.startswith("--")] or flags
-            name = string(keywords.get("dest")) or (long[0].lstrip("-").replace("-", "_") if long else "")
-            action = string(keywords.get("action"))
-            default = self.value(keywords["default"]) if "default" in keywords else None
-            if "default" not in keywords and action in ("store_true", "store_false"):
-                default = action == "store_false"
-            kind = _KINDS.get(dotted(keywords.get("type", ast.Constant(None))))
-            if "type" in keywords and kind is None and (name in self.given or isinstance(default, str)):
-                values[name], self.read[name] = UNKNOWN, None  # a function of its own makes something of the text
-                continue
-            if name in self.given:
-                text = self.given[name]
-                switch = action in ("store_true", "store_false") or "BooleanOptional" in dotted(
-                    keywords.get("action", node)
-                )
-                flag = text.lower() in ("1", "true", "yes") if switch else text
-                default = kind(text) if kind else flag
-                if action == "append":
-                    earlier = list(self.value(keywords["default"]) or ()) if "default" in keywords else []
-                    default = [*earlier, *(kind(each) if kind else each for each in text.split("\n"))]
-            elif kind and isinstance(default, str):
-                default = kind(default)
-            values[name] = default
-            self.read[name] = None if default is UNKNOWN else default
-        if not values:
-            raise UnknownError
-        return Namespace({name: value for name, value in values.items() if value is not UNKNOWN})
 
     def _instance(self, name: ast.Name, run: Interpreter) -> Any:
         """An instance of a class that is nothing but settings."""
@@ -400,33 +352,6 @@ def _is_plain(value: Any) -> bool:
 
 
 _PARSED = frozenset(["parse_args", "parse_known_args"])
-_KINDS: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
-
-
-def _preset(tree: ast.Module) -> dict[str, str | None]:
-    """Environment variables that a script sets itself: their one value, or None where that cannot be told."""
-    found: dict[str, str | None] = {}
-    for node in ast.walk(tree):
-        key: ast.expr | None = None
-        value: ast.expr | None = None
-        match node:
-            case ast.Assign(targets=[ast.Subscript(value=owner, slice=key)], value=value) if dotted(owner) in (
-                "os.environ",
-                "environ",
-            ):
-                pass
-            case ast.Call(args=[key, value]) if called(node) in (
-                "os.environ.setdefault",
-                "environ.setdefault",
-                "os.putenv",
-            ):
-                pass
-            case _:
-                continue
-        name = string(key)
-        if name is not None and name not in PLUMBING:
-            found[name] = None if name in found else string(value)
-    return found
 
 
 def _is_generator(function: ast.FunctionDef) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from evolve.importing.facts import UNKNOWN, Facts
+from evolve.importing.facts import Facts
+from evolve.importing.outside import UNKNOWN
 from evolve.importing.trees import blocks, literal
 
 _MOST_ROUNDS = 12

@@ -8,8 +8,9 @@ import copy
 from evolve.importing.anatomy import Anatomy
 from evolve.importing.architecture import mean_loss
 from evolve.importing.errors import NotImportableError
-from evolve.importing.facts import UNKNOWN, Facts
+from evolve.importing.facts import Facts
 from evolve.importing.hooks import Hooks
+from evolve.importing.outside import UNKNOWN
 from evolve.importing.trees import called
 
 _CONTEXT = 1024

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from evolve.importing.facts import UNKNOWN, Facts
+from evolve.importing.facts import Facts
+from evolve.importing.outside import UNKNOWN
 from evolve.importing.trees import dotted, own_calls, walk_own
 
 _USING = re.compile(r"^Using (\w+)=(.*)$", re.MULTILINE)
