@@ -97,13 +97,28 @@ def rehearse(parts: Sequence[Part], sizes: Sizes, seconds: float = 120.0) -> lis
     """
     order = {"parts": [asdict(part) for part in parts], "sizes": asdict(sizes), "seconds": seconds}
     path = [str(_ROOT), *(entry or os.getcwd() for entry in sys.path)]
-    done = subprocess.run(
+    try:
+        done = _served(order, path, 60 + 4 * seconds * len(parts))
+    except subprocess.TimeoutExpired as error:
+        raise RehearsalError(f"the rehearsal did not end within {error.timeout:.0f} s") from error
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        raise RehearsalError(said[-1] if said else f"the rehearsal ended with exit code {done.returncode}")
+    return [
+        Losses(tuple(each["training"]), tuple(each["validation"]), each["reference"], each["error"])
+        for each in json.loads(done.stdout)
+    ]
+
+
+def _served(order: Mapping[str, object], path: Sequence[str], timeout: float) -> subprocess.CompletedProcess[str]:
+    """What the process that runs texts said."""
+    return subprocess.run(
         [sys.executable, "-P", "-m", "evaluator.rehearsal.server"],
         input=json.dumps(order),
         capture_output=True,
         text=True,
         check=False,
-        timeout=60 + 4 * seconds * len(parts),
+        timeout=timeout,
         env={
             "PYTHONPATH": os.pathsep.join(path),
             "PYTHONHASHSEED": "0",
@@ -114,10 +129,3 @@ def rehearse(parts: Sequence[Part], sizes: Sizes, seconds: float = 120.0) -> lis
             "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
         },
     )
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines()
-        raise RehearsalError(said[-1] if said else f"the rehearsal ended with exit code {done.returncode}")
-    return [
-        Losses(tuple(each["training"]), tuple(each["validation"]), each["reference"], each["error"])
-        for each in json.loads(done.stdout)
-    ]

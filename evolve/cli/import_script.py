@@ -64,7 +64,9 @@ def command(
     if len(paths) > 1 and (output is None or output.is_file()):
         raise click.UsageError("several scripts need a folder to go to: give it with -o")
     asked = Asked(overrides(settings), claim, fractions)
-    failed = [path for path in paths if not _one(path, asked, _target(path, paths, output), check)]
+    targets = [_target(path, paths, output) for path in paths]
+    _refuse_overwriting(paths, targets)
+    failed = [path for path, target in zip(paths, targets, strict=True) if not _one(path, asked, target, check)]
     if failed:
         raise SystemExit(1)
 
@@ -74,6 +76,19 @@ def _target(path: Path, paths: tuple[Path, ...], output: Path | None) -> Path | 
     if output is None or (len(paths) == 1 and not output.is_dir()):
         return output
     return output / f"{path.stem}.py"
+
+
+def _refuse_overwriting(paths: tuple[Path, ...], targets: list[Path | None]) -> None:
+    """Refuse to write over a script, or two genomes to one file."""
+    seen: dict[Path, Path] = {}
+    for path, target in zip(paths, targets, strict=True):
+        if target is None:
+            continue
+        if any(target.resolve() == each.resolve() for each in paths):
+            raise click.UsageError(f"{target} is a script itself: give another place with -o")
+        other = seen.setdefault(target.resolve(), path)
+        if other != path:
+            raise click.UsageError(f"{other} and {path} would both go to {target}: import them one by one")
 
 
 def _one(path: Path, asked: Asked, target: Path | None, check: bool) -> bool:
@@ -93,8 +108,11 @@ def _one(path: Path, asked: Asked, target: Path | None, check: bool) -> bool:
     if target is None:
         click.echo(made.source, nl=False)
     else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(made.source, encoding="utf-8")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(made.source, encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"cannot write {target}: {error.strerror}") from error
     _tell(path, target, made, asked)
     return not check or _is_alike(path, script, made, asked)
 
@@ -135,11 +153,15 @@ def _is_alike(path: Path, script: Script, made: Imported, asked: Asked) -> bool:
     """Run both and compare."""
     from evaluator.rehearsal import RehearsalError
     from evolve.importing.comparing import TOLERANCE, Pair, compare
+    from evolve.importing.errors import NotImportableError
 
     try:
         (found,) = compare([Pair(script, made, asked.given)])
     except RehearsalError as error:
         raise click.ClickException(str(error)) from error
+    except NotImportableError as error:
+        click.echo(f"{path}: not compared: {error.text(script.text)}", err=True)
+        return False
     click.echo(f"{path}: {found.text()}", err=True)
     if found.late:
         late = ", ".join(str(step) for step in found.late)

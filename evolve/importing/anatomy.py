@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from evolve.blocks import blocks
 from evolve.importing.effects import definitions
 from evolve.importing.errors import NotImportableError
-from evolve.importing.facts import UNKNOWN, Facts
+from evolve.importing.facts import Facts
+from evolve.importing.outside import UNKNOWN
 from evolve.importing.trees import called, method, own_calls, parents, same
 
 
@@ -70,7 +71,7 @@ def dissect(tree: ast.Module) -> Anatomy:
     made = _model(before, tree)
     names = {target.id for target in _targets(before[made]) if isinstance(target, ast.Name)}
     for statement in before[made + 1 :]:
-        names |= _aliases(statement, names)
+        names |= {name for name in _aliases(statement, names) if name in names or not _is_reused(name, tree)}
     return Anatomy(tuple(chain), loop, loop.target.id, before, made, frozenset(names))
 
 
@@ -99,16 +100,18 @@ def _is_step(call: ast.Call) -> bool:
 
 def _first(loop: ast.For) -> list[ast.stmt]:
     """The first trial's variables."""
-    if isinstance(loop.target, ast.Name) and loop.target.id != "_":
-        value: ast.expr = ast.Constant(0)
-        if isinstance(loop.iter, ast.Call) and called(loop.iter) == "range" and len(loop.iter.args) > 1:
-            value = loop.iter.args[0]
-        elif isinstance(loop.iter, ast.List | ast.Tuple) and loop.iter.elts:
-            value = loop.iter.elts[0]
-        statement = ast.Assign([ast.Name(loop.target.id, ast.Store())], value)
-        ast.copy_location(statement, loop)
-        return [ast.fix_missing_locations(statement)]
-    return []
+    if isinstance(loop.target, ast.Name) and loop.target.id == "_":
+        return []
+    value: ast.expr = ast.Subscript(
+        ast.Call(ast.Name("list", ast.Load()), [loop.iter], []), ast.Constant(0), ast.Load()
+    )
+    if isinstance(loop.iter, ast.Call) and called(loop.iter) == "range":
+        value = loop.iter.args[0] if len(loop.iter.args) > 1 else ast.Constant(0)
+    elif isinstance(loop.iter, ast.List | ast.Tuple) and loop.iter.elts:
+        value = loop.iter.elts[0]
+    statement = ast.Assign([loop.target], value)
+    ast.copy_location(statement, loop)
+    return [ast.fix_missing_locations(statement)]
 
 
 def _signature(function: ast.FunctionDef, tree: ast.Module) -> list[ast.stmt]:
@@ -116,11 +119,13 @@ def _signature(function: ast.FunctionDef, tree: ast.Module) -> list[ast.stmt]:
     call = next((c for c in ast.walk(tree) if isinstance(c, ast.Call) and called(c) == function.name), None)
     arguments = [argument.arg for argument in [*function.args.posonlyargs, *function.args.args]]
     defaults = dict(zip(arguments[len(arguments) - len(function.args.defaults) :], function.args.defaults, strict=True))
+    for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
+        defaults |= {argument.arg: default} if default is not None else {}
     given: dict[str, ast.expr] = dict(defaults)
     if call is not None:
         given |= dict(zip(arguments, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
     found: list[ast.stmt] = []
-    for name in arguments:
+    for name in [*arguments, *(argument.arg for argument in function.args.kwonlyargs)]:
         if name not in given:
             raise NotImportableError(f"what {function.name}() gets as {name!r} cannot be told", [function])
         if isinstance(given[name], ast.Name) and given[name].id == name:  # type: ignore[attr-defined]
@@ -191,9 +196,16 @@ def _aliases(statement: ast.stmt, names: set[str]) -> set[str]:
     return set()
 
 
+def _is_reused(name: str, tree: ast.Module) -> bool:
+    """Whether a variable of that name is something else, too: a loop's own, or a function's."""
+    stores = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)]
+    assigned = {id(t) for n in ast.walk(tree) if isinstance(n, ast.Assign) for t in n.targets}
+    return any(id(each) not in assigned for each in stores)
+
+
 def is_alias(statement: ast.stmt, names: frozenset[str]) -> bool:
     """Whether a statement only gives the model another name, or wraps it."""
-    return bool(_aliases(statement, set(names)))
+    return bool(_aliases(statement, set(names)) & names)
 
 
 @dataclass(frozen=True)
@@ -204,11 +216,13 @@ class Length:
         horizon: The expression that bounds the loop (`train_steps`), or None where it is a number alone.
         bound: Its value.
         stop: Steps that are taken.
+        turns: Turns that the loop would take if nothing left it.
     """
 
     horizon: ast.expr | None
     bound: int
     stop: int
+    turns: int
 
 
 def length(anatomy: Anatomy, facts: Facts) -> Length:
@@ -225,6 +239,10 @@ def length(anatomy: Anatomy, facts: Facts) -> Length:
     start = facts.value(call.args[0]) if len(call.args) == 2 else 0
     horizon, extra = _without_one(stop_node)
     bound = facts.value(horizon)
+    if isinstance(start, int) and start != 0:
+        raise NotImportableError(
+            f"expected a training loop that counts its steps from 0; it counts from {start}", [loop.iter]
+        )
     if not isinstance(bound, int) or isinstance(bound, bool) or start != 0:
         raise NotImportableError(
             "the number of steps cannot be told before the script runs: give the settings it comes from with --env"
@@ -235,7 +253,7 @@ def length(anatomy: Anatomy, facts: Facts) -> Length:
     for limit in _breaks(anatomy, facts):
         stop = min(stop, limit)
     plain = horizon if isinstance(horizon, ast.Name | ast.Attribute) else None
-    return Length(plain, bound, stop)
+    return Length(plain, bound, stop, bound + extra)
 
 
 def _unset(facts: Facts) -> str:
@@ -258,7 +276,7 @@ def _breaks(anatomy: Anatomy, facts: Facts) -> list[int]:
     body = anatomy.loop.body
     trained = next(i for i, each in enumerate(body) if any(method(c) == "backward" for c in own_calls(each)))
     for index, statement in enumerate(body):
-        if isinstance(statement, ast.If) and any(isinstance(each, ast.Break) for each in statement.body):
+        if isinstance(statement, ast.If) and any(isinstance(each, ast.Break | ast.Return) for each in statement.body):
             limit = _limit(statement.test, anatomy, facts)
             if limit is not None:
                 found.append(limit + (index > trained))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 
 from evolve.importing.errors import NotImportableError
-from evolve.importing.trees import Definition, called, definitions_in, dotted, method, names_loaded, string
+from evolve.importing.trees import Definition, called, definitions_in, dotted, method, names_loaded, parents, string
 
 _PARTS = {
     "GPT": {"embed", "blocks", "proj", "norm1", "norm2"},
@@ -48,6 +48,12 @@ def check_architecture(tree: ast.Module) -> None:
             "expected the benchmark's model: a class with the submodules embed, blocks, proj, norm1 and norm2",
             classes[-1:],
         )
+    _check_loss(next(each for each in classes if each.name == root))
+    if "bfloat16" not in ast.dump(tree):
+        raise NotImportableError(
+            "expected embed.weight in bfloat16, as in the benchmark: nothing in this script makes it so",
+            [made[root]["embed"]],
+        )
     for each in classes:
         parts = made[each.name]
         expected = _expected(parts)
@@ -62,6 +68,30 @@ def check_architecture(tree: ast.Module) -> None:
                 else f"{each.name} has parameters of its own"
             )
             raise NotImportableError(f"the architecture differs from the benchmark's: {what}", extra or [each])
+
+
+def _check_loss(model: ast.ClassDef) -> None:
+    """Refuse a loss that is more than the cross entropy, summed or as a mean."""
+    around = parents(model)
+    for node in ast.walk(model):
+        if not (isinstance(node, ast.Call) and method(node) == "cross_entropy"):
+            continue
+        outer = around[node]
+        target = outer.targets[0] if isinstance(outer, ast.Assign) else None
+        uses = [n for n in ast.walk(model) if isinstance(n, ast.Name) and n.id == dotted(target or node)]
+        plain = isinstance(outer, ast.Return | ast.Tuple) or (
+            target is not None
+            and all(isinstance(around[n], ast.Return | ast.Assign | ast.Tuple | ast.Compare) for n in uses)
+        )
+        if not plain:
+            raise NotImportableError(
+                "expected a model that returns the cross entropy as it is, summed over tokens or as their mean: the "
+                "loss is the task's, and what else is done with it cannot be imported",
+                [outer],
+            )
+        keywords = {k.arg: k.value for k in node.keywords}
+        if string(keywords.get("reduction")) == "none" or "label_smoothing" in keywords:
+            raise NotImportableError("expected a cross entropy summed over tokens, or their mean, and no more", [node])
 
 
 def _is_module(node: ast.ClassDef) -> bool:

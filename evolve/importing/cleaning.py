@@ -11,6 +11,8 @@ from evolve.blocks import blocks
 from evolve.importing.effects import Effects, definitions
 from evolve.importing.trees import Definition, dotted, method
 
+_JUDGED_LATER = frozenset({"requires_grad_", "next"})
+"""What others look at: weights that are not trained, tokens that are skipped."""
 _SEEDING = ("torch.manual_seed", "torch.random.manual_seed")
 
 
@@ -44,7 +46,7 @@ def _declarations(tree: ast.Module) -> frozenset[str]:
 
 def _is_idle(statement: ast.stmt, effects: Effects, meant: frozenset[str]) -> bool:
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        if dotted(statement.value.func) in _SEEDING or method(statement.value) in meant:
+        if dotted(statement.value.func) in _SEEDING or method(statement.value) in meant | _JUDGED_LATER:
             return False
         return not effects.acts(statement.value)
     if isinstance(statement, ast.If | ast.For | ast.While | ast.With):

@@ -16,7 +16,7 @@ from evolve.importing.anatomy import dissect
 from evolve.importing.architecture import mean_loss
 from evolve.importing.convert import Imported
 from evolve.importing.errors import NotImportableError
-from evolve.importing.facts import PLUMBING
+from evolve.importing.outside import PLUMBING
 from evolve.importing.slicing import Needs
 from evolve.importing.source import Script
 from evolve.importing.steps import absolute_steps

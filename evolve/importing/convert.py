@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evaluator.allowed import MODULES
 from evaluator.check import Rejected, check
@@ -18,19 +18,23 @@ from evolve.importing.effects import Effects, definitions
 from evolve.importing.errors import NotImportableError
 from evolve.importing.facts import Facts
 from evolve.importing.folding import folded
-from evolve.importing.hooks import Hooks, mapped
+from evolve.importing.hooks import Hooks
+from evolve.importing.mapping import mapped
 from evolve.importing.patched import compiled_known, is_patched, unpatched
 from evolve.importing.placing import placed
 from evolve.importing.printing import Printer
+from evolve.importing.rules import check_defined, check_dtypes, check_executed, check_sight, check_trained, check_zeroed
 from evolve.importing.scaling import scale
 from evolve.importing.settings import from_log, seeds
 from evolve.importing.slicing import Needs, keep
 from evolve.importing.source import Script
 from evolve.importing.steps import Fractions, absolute_steps
-from evolve.importing.trees import Definition, Renamed, names_bound, names_loaded
+from evolve.importing.trees import Definition, Named, Renamed, names_bound
 from evolve.importing.writing import Head, calls_only, written
 from evolve.operators.prune import pruned
 from population.genome import GenomeError
+
+_MOST_STEPS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -81,19 +85,25 @@ def imported(script: Script, asked: Asked) -> Imported:
     """
     own = found_in(script.text)
     if own is not None:  # written by `evolve export`
+        _refuse_forbidden(own.source)
         return Imported(own.source, own.train_steps, own.train_steps, False, own.rng_seed, {}, {}, ())
     tree = script.tree()
     printer = Printer(script.text, tree)
     check_architecture(tree)
     shown = from_log(tree, Facts(tree, asked.given), script.log)
     anatomy = dissect(tree)
+    check_zeroed(tree, anatomy)
+    check_dtypes(tree, anatomy)
     compiled_known(tree, anatomy.names)
     facts = Facts(tree, asked.given, shown=shown, chain=anatomy.chain)
     names, seed = seeds(anatomy.before, facts, anatomy.model)
     long = _long(tree, anatomy, asked, names, shown)
-    steps = _name_steps(tree, long)
+    if not 1 <= long.stop <= _MOST_STEPS:
+        raise NotImportableError(f"expected a run of 1 to {_MOST_STEPS} steps; it has {long.stop}", [anatomy.loop.iter])
+    steps, long = _name_steps(tree, long, facts)
     final = _folded(tree, asked, names | {steps}, shown)
     check_watching(tree)
+    check_executed(tree)
     notes: list[str] = []
     if is_patched(tree, dissect(tree).names):
         notes = unpatched(tree, dissect(tree))
@@ -102,12 +112,14 @@ def imported(script: Script, asked: Asked) -> Imported:
         final.read = {**read, **final.read}
     seeded(tree, names, seed)
     named_model(tree, dissect(tree).names)
+    check_trained(tree)
     without_cuda(tree, dissect(tree))
     in_place(tree)
     anatomy = dissect(tree)
     before, inside, hooks, needs = _sliced(tree, anatomy, final)
     before, inside = _without(before, steps), _without(inside, steps)
-    _refuse(hooks, before + inside)
+    check_sight(hooks, before + inside, needs)
+    _refuse_imports(before + inside)
     stop = _stop(asked.claim, long)
     numbers = absolute_steps([*before, *inside, *(s for body in hooks.bodies() for s in body)])
     if asked.fractions and numbers:
@@ -117,6 +129,7 @@ def imported(script: Script, asked: Asked) -> Imported:
             body[:] = [change.visit(each) for each in body]
         needs = Needs(tree, anatomy.chain)
     iso = bool(numbers) and not asked.fractions
+    hooks.turns = "train_steps" if long.stop == long.turns else ""
     _name_schedule(hooks, anatomy.step)
     closed = {"model", steps, "train_steps"} | _shared(before + inside, hooks, needs, anatomy.step)
     places = placed(before, inside, hooks, needs, closed)
@@ -146,13 +159,18 @@ def _long(
         return length(dissect(plain), facts)
 
 
-def _name_steps(tree: ast.Module, long: Length) -> str:
-    """The variable that bounds the loop; where it is an attribute of settings, it becomes a variable, in place."""
+def _name_steps(tree: ast.Module, long: Length, facts: Facts) -> tuple[str, Length]:
+    """The variable that bounds the loop; where it is none, `train_steps` becomes it, in place."""
     if isinstance(long.horizon, ast.Name):
-        return long.horizon.id
+        return long.horizon.id, long
+    if Named.is_taken(tree, "train_steps"):
+        own = facts.by_name("train_steps")
+        if long.horizon is None and own == long.stop:
+            return "train_steps", replace(long, bound=long.stop)
+        Named("train_steps", "script_train_steps").visit(tree)  # another length, as that of a schedule
     if long.horizon is not None:
         Renamed(long.horizon, ast.Name("train_steps", ast.Load())).visit(tree)
-    return "train_steps"
+    return "train_steps", long
 
 
 def _sliced(tree: ast.Module, anatomy: Anatomy, facts: Facts) -> tuple[list[ast.stmt], list[ast.stmt], Hooks, Needs]:
@@ -177,20 +195,12 @@ def _without(statements: list[ast.stmt], name: str) -> list[ast.stmt]:
     ]
 
 
-def _refuse(hooks: Hooks, statements: list[ast.stmt]) -> None:
-    """Refuse what would need tokens, losses or other people's code.
+def _refuse_imports(statements: list[ast.stmt]) -> None:
+    """Refuse other people's code.
 
     Raises:
-        NotImportableError: It does.
+        NotImportableError: It is needed.
     """
-    for body in hooks.bodies():
-        for statement in body:
-            fresh = {n for s in body for n in names_bound(s)}
-            if names_loaded(statement) & hooks.tainted - fresh:
-                raise NotImportableError(
-                    "a genome sees neither tokens nor training losses: what depends on them cannot be imported",
-                    [statement],
-                )
     for statement in statements:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             modules = (
@@ -223,7 +233,8 @@ def _stop(claim: int | None, long: Length) -> int:
 
 def _name_schedule(hooks: Hooks, step: str) -> None:
     """Where one function of the script sets all hyperparameters, it is the hook itself."""
-    if not hooks.set_hparams and len(hooks.before_forward) == 1 and calls_only(hooks.before_forward, step):
+    alone = not hooks.set_hparams and not hooks.after_backward  # which may read what is set
+    if alone and len(hooks.before_forward) == 1 and calls_only(hooks.before_forward, step):
         hooks.set_hparams, hooks.before_forward = hooks.before_forward, []
     hooks.schedule = calls_only(hooks.set_hparams, step)
 
@@ -254,10 +265,15 @@ def _checked(source: str) -> str:
         source = pruned(source)
     except GenomeError as error:
         raise NotImportableError(f"what is left of the script is no genome: {error}") from error
+    _refuse_forbidden(source)
+    check_defined(source)
+    return source
+
+
+def _refuse_forbidden(source: str) -> None:
     try:
         check(source)
     except Rejected as error:
         line = error.message.partition(":")[0].removeprefix("line ")
         shown = f"\n  {source.splitlines()[int(line) - 1].strip()}" if line.isdigit() else ""
         raise NotImportableError(f"the contract does not allow what the script does: {error.message}{shown}") from error
-    return source

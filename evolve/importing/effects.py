@@ -22,6 +22,7 @@ from evolve.importing.trees import (
     own_calls,
     walk_own,
 )
+from evolve.importing.trees import root as variable
 
 
 def _words(text: str) -> frozenset[str]:
@@ -84,6 +85,10 @@ class Effects:
         definitions: Functions and classes of the script, by name.
         needed: Names that are needed; may grow while this is used, after `forget`.
         models: Names of the model: calling it matters.
+
+    Attributes:
+        known_as: Names that may mean a part of what is needed.
+        weights: Names that may mean weights, or a part of the model.
     """
 
     def __init__(self, definitions: dict[str, Definition], needed: set[str], models: Iterable[str] = ()) -> None:
@@ -91,6 +96,8 @@ class Effects:
         self._verdicts: dict[str, bool] = {}
         self._fresh: frozenset[str] = frozenset()
         self._given: frozenset[str] = frozenset()
+        self.known_as: frozenset[str] = frozenset()
+        self.weights: frozenset[str] = frozenset()
 
     def functions(self) -> dict[str, Function]:
         """Functions of the script by name."""
@@ -118,7 +125,8 @@ class Effects:
             case ast.AnnAssign(target=target, value=value):
                 return value is not None and (self._stores(target, own) or self.acts(value, own))
             case ast.AugAssign(target=target, value=value):
-                return self._stores(target, own) or self.acts(value, own)
+                inside = isinstance(target, ast.Name) and target.id in self.weights - own
+                return inside or self._stores(target, own) or self.acts(value, own)
             case ast.Expr(value=ast.Yield() | ast.YieldFrom() | ast.Await()):
                 return True
             case ast.Expr(value=value):
@@ -135,7 +143,11 @@ class Effects:
                 return inside or any(self.acts(item.context_expr, own) for item in items)
             case ast.Try():
                 return any(self.matters(each, own) for block in blocks(statement) for each in block)
-            case ast.Delete() | ast.Pass() | ast.Assert() | ast.Raise() | ast.Global() | ast.Nonlocal():
+            case ast.Assert(test=test):
+                return self.acts(test, own)
+            case ast.Delete(targets=targets):
+                return any(not isinstance(each, ast.Name) and self._stores(each, own) for each in targets)
+            case ast.Pass() | ast.Raise() | ast.Global() | ast.Nonlocal():
                 return False
             case ast.Return() | ast.Break() | ast.Continue():
                 return False
@@ -159,7 +171,9 @@ class Effects:
             return "matmul" in dotted(target) or "allow_tf32" in dotted(target)
         if isinstance(base, ast.Name) and base.id in own and base.id != "self":
             return True  # a function's parameter may be anybody's object
-        return not isinstance(base, ast.Name) or self._is_needed(base.id, own) or base.id in _LOOPED
+        if not isinstance(base, ast.Name) or base.id in _LOOPED:
+            return True
+        return self._is_needed(base.id, own) or base.id in self.known_as - own
 
     def _fills(self, target: ast.expr) -> bool:
         """Whether storing there fills a container that the function at hand made and that nobody else knows of."""
@@ -178,6 +192,8 @@ class Effects:
     def _call_acts(self, node: ast.Call, own: frozenset[str]) -> bool:
         path, name = called(node), method(node)
         root = path.partition(".")[0]
+        if any(keyword.arg == "out" and not isinstance(keyword.value, ast.Constant) for keyword in node.keywords):
+            return True
         if isinstance(node.func, ast.Name):
             if node.func.id in self._models:
                 return True
@@ -191,17 +207,39 @@ class Effects:
                 return True
             return name.endswith("_") or (name not in _QUIET_TORCH and not _is_computing(path))
         if root in _QUIET_ROOTS and path:
-            return False
-        if root in self._definitions and isinstance(self._definitions[root], ast.ClassDef):
-            return name.endswith("_")
+            return name.endswith("_")  # a variable named like a module
+        owner = self._definitions.get(root)
+        if isinstance(owner, ast.ClassDef):
+            return name.endswith("_") or any(self._method_acts(each) for each in _methods(owner, name))
+        if isinstance(node.func, ast.Attribute) and name in _QUIET_METHODS and self._own_acts(node.func, own):
+            return True
         if name in _CONTAINER_WRITES and isinstance(node.func, ast.Attribute):
             base: ast.expr = node.func.value
             while isinstance(base, ast.Attribute | ast.Subscript):
                 base = base.value
             if isinstance(base, ast.Name) and base.id in self._given:
                 return True  # the caller's container
-            return not isinstance(base, ast.Name) or (base.id not in own and self._is_needed(base.id, own))
+            return not isinstance(base, ast.Name) or self._is_needed(base.id, own) or base.id in self.known_as - own
         return not (name == "to" or name in _QUIET_METHODS)
+
+    def _own_acts(self, function: ast.Attribute, own: frozenset[str]) -> bool:
+        """Whether a method that usually is harmless is one of the script's own that is not."""
+        found = [
+            each
+            for definition in self._definitions.values()
+            if isinstance(definition, ast.ClassDef)
+            for each in _methods(definition, function.attr)
+        ]
+        base = variable(function.value)
+        keeps = self._is_needed(base, own) and any(_keeps(each) for each in found)
+        return keeps or any(self._method_acts(each) for each in found)
+
+    def _method_acts(self, function: Function) -> bool:
+        key = f"{function.name} {function.lineno}"
+        if key not in self._verdicts:
+            self._verdicts[key] = False  # recursion
+            self._verdicts[key] = self._body_acts(function)
+        return self._verdicts[key]
 
     def _definition_acts(self, name: str) -> bool:
         """Whether calling a function or class of the script changes anything that matters."""
@@ -231,6 +269,20 @@ class Effects:
 
 
 _LOOPED = frozenset({"group", "g", "opt", "optimizer", "p", "param", "param_group", "state", "pg", "module", "block"})
+
+
+def _methods(definition: ast.ClassDef, name: str) -> list[Function]:
+    return [each for each in definition.body if isinstance(each, Function) and each.name == name]
+
+
+def _keeps(function: Function) -> bool:
+    """Whether a method changes its own object."""
+    return any(
+        isinstance(node, ast.Attribute | ast.Subscript)
+        and not isinstance(node.ctx, ast.Load)
+        and variable(node) == "self"
+        for node in ast.walk(function)
+    )
 
 
 def _is_generator(function: Function) -> bool:

@@ -21,7 +21,7 @@ class NotImportableError(Exception):
 
     def text(self, source: str) -> str:
         """The message with the lines that are to blame."""
-        lines = source.splitlines()
+        lines = source.split("\n")
         numbers = sorted(
             {
                 number

@@ -8,18 +8,10 @@ from typing import Any
 
 from evolve.importing.computing import is_harmless
 from evolve.importing.interpret import PARSER, Interpreter, Namespace, UnknownError
-from evolve.importing.trees import called, dotted, follows, method, parents, string
+from evolve.importing.outside import PLUMBING, UNKNOWN, arguments, preset
+from evolve.importing.trees import called, dotted, follows, method, parents
 from evolve.operators.pruning.scopes import Scopes
 
-PLUMBING = {
-    "LOCAL_RANK": "0",
-    "RANK": "0",
-    "WORLD_SIZE": "1",
-    "LOCAL_WORLD_SIZE": "1",
-    "MASTER_ADDR": "localhost",
-    "MASTER_PORT": "0",
-}
-"""What `torchrun` sets, for one process."""
 _WRITES = frozenset(
     [
         "append",
@@ -47,7 +39,6 @@ _WORLD: dict[str, Any] = {
     "torch.distributed.is_initialized": True,
 }
 _DEEPEST = 4
-UNKNOWN = object()
 _LONGEST_LITERAL = 1000
 
 
@@ -79,6 +70,9 @@ class Facts:
         self.parent = parents(tree)
         self._chain = (tree, *chain)
         self.read: dict[str, Any] = {}
+        own = {name: text for name, text in preset(tree).items() if name not in given}
+        self._unsure = frozenset(name for name, text in own.items() if text is None)
+        self._environment = {**PLUMBING, **{name: text for name, text in own.items() if text is not None}, **given}
         self._cache: dict[int, Any] = {}
         self._busy: set[int] = set()
 
@@ -186,8 +180,12 @@ class Facts:
         if binding.name in self.shown:
             return self.shown[binding.name]
         result = Interpreter(self._lookup, self._special, self._function).value(value)
-        if isinstance(result, list | dict | set | Namespace) and self._is_changed(binding):
-            raise UnknownError
+        if isinstance(result, list | dict | set | Namespace):
+            named = [
+                self.scopes.of.get(each) for each in getattr(statement, "targets", []) if isinstance(each, ast.Name)
+            ]
+            if any(self._is_changed(each) for each in [binding, *named] if each is not None):
+                raise UnknownError
         return result
 
     def _is_repeated(self, binding: Any) -> bool:
@@ -223,18 +221,26 @@ class Facts:
             return statement.value if targets.elts[0] is store else None
         return None
 
-    def _is_changed(self, binding: Any) -> bool:
-        for load in binding.loads:
-            around = self.parent.get(load)
-            if isinstance(around, ast.Subscript | ast.Attribute) and not isinstance(around.ctx, ast.Load):
+    def _is_changed(self, binding: Any, depth: int = 0) -> bool:
+        return depth > _DEEPEST or any(self._is_write(load, depth) for load in binding.loads)
+
+    def _is_write(self, load: ast.AST, depth: int) -> bool:
+        """Whether what is done with an object changes it, or gives it another name that does."""
+        around = self.parent.get(load)
+        while isinstance(around, ast.Subscript | ast.Attribute):
+            if not isinstance(around.ctx, ast.Load):
                 return True
-            if isinstance(around, ast.Attribute) and around.attr in _WRITES:
+            if isinstance(around, ast.Attribute) and (around.attr in _WRITES or around.attr == "__dict__"):
                 return True
-            if isinstance(around, ast.AugAssign):
-                return True
-            call = self.parent.get(around) if isinstance(around, ast.keyword) else around
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and self._writes(call.func):
-                return True
+            load, around = around, self.parent.get(around)
+        if isinstance(around, ast.AugAssign):
+            return True
+        if isinstance(around, ast.Assign) and around.value is load:
+            named = [self.scopes.of.get(each) for each in around.targets if isinstance(each, ast.Name)]
+            return any(each is not None and self._is_changed(each, depth + 1) for each in named)
+        call = self.parent.get(around) if isinstance(around, ast.keyword) else around
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+            return call.func.id in ("setattr", "delattr", "vars") or self._writes(call.func)
         return False
 
     def _writes(self, name: ast.Name, depth: int = 0) -> bool:
@@ -270,14 +276,14 @@ class Facts:
                 return self._special_call(node, run)
             case ast.Subscript(value=ast.Attribute() as owner, slice=index) if dotted(owner) == "os.environ":
                 return self._setting(run.evaluate(index), UNKNOWN)
-            case ast.Attribute() if dotted(node) == "os.environ":
-                return {**PLUMBING, **self.given}
+            case ast.Attribute() if dotted(node) == "os.environ" and not self._unsure:
+                return self._environment
             case ast.Attribute() if dotted(node) == "sys.argv":
                 return ["script.py"]
             case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.Attribute() as owner]) if (
                 dotted(owner) == "os.environ"
             ):
-                return run.evaluate(left) in {**PLUMBING, **self.given}
+                return run.evaluate(left) in self._environment
         raise UnknownError
 
     def _special_call(self, node: ast.Call, run: Interpreter) -> Any:
@@ -294,7 +300,10 @@ class Facts:
         if path in _WORLD and not node.args:
             return _WORLD[path]
         if isinstance(node.func, ast.Attribute) and node.func.attr in _PARSED:
-            return self._arguments(node.func.value)
+            given = [*node.args, *(k.value for k in node.keywords)]
+            if given and run.evaluate(given[0]) not in ([], None):  # not what the user gives
+                raise UnknownError
+            return arguments(self.tree, self.given, self.value, self.read)
         if method(node) in ("ArgumentParser", "add_argument_group", "add_mutually_exclusive_group"):
             return PARSER
         if isinstance(node.func, ast.Name) and not node.args and not node.keywords:
@@ -304,51 +313,25 @@ class Facts:
         raise UnknownError
 
     def _setting(self, name: Any, default: Any) -> Any:
-        found = self.given.get(name, PLUMBING.get(name, default))
+        if name in self._unsure:
+            raise UnknownError
+        found = self._environment.get(name, default)
         if name not in PLUMBING:
             self.read[name] = None if found is UNKNOWN else found
         if found is UNKNOWN:
             raise UnknownError
         return found
 
-    def _arguments(self, parser: ast.expr) -> Namespace:
-        """The defaults of a parser's arguments, and what was given in their place."""
-        values: dict[str, Any] = {}
-        for node in ast.walk(self.tree):
-            if not (isinstance(node, ast.Call) and method(node) in ("add_argument", "set_defaults")):
-                continue
-            keywords = {k.arg: k.value for k in node.keywords if k.arg}
-            if method(node) == "set_defaults":
-                values |= {name: self.value(each) for name, each in keywords.items()}
-                continue
-            flags = [flag for flag in map(string, node.args) if flag]
-            long = [flag for flag in flags if flag.startswith("--")] or flags
-            name = string(keywords.get("dest")) or (long[0].lstrip("-").replace("-", "_") if long else "")
-            action = string(keywords.get("action"))
-            default = self.value(keywords["default"]) if "default" in keywords else None
-            if "default" not in keywords and action in ("store_true", "store_false"):
-                default = action == "store_false"
-            kind = {"int": int, "float": float, "str": str}.get(dotted(keywords.get("type", ast.Constant(None))))
-            if name in self.given:
-                text = self.given[name]
-                flag = text.lower() in ("1", "true", "yes") if action in ("store_true", "store_false") else text
-                default = kind(text) if kind else flag
-                if action == "append":
-                    earlier = list(self.value(keywords["default"]) or ()) if "default" in keywords else []
-                    default = [*earlier, *(kind(each) if kind else each for each in text.split("\n"))]
-            elif kind and isinstance(default, str):
-                default = kind(default)
-            values[name] = default
-            self.read[name] = None if default is UNKNOWN else default
-        if not values:
-            raise UnknownError
-        return Namespace({name: value for name, value in values.items() if value is not UNKNOWN})
-
     def _instance(self, name: ast.Name, run: Interpreter) -> Any:
         """An instance of a class that is nothing but settings."""
         binding = self.scopes.of.get(name)
         definition = binding.stores[0] if binding and len(binding.stores) == 1 else None
         if not isinstance(definition, ast.ClassDef) or definition.bases:
+            raise UnknownError
+        decorated = any(
+            dotted(getattr(d, "func", d)).rpartition(".")[2] != "dataclass" for d in definition.decorator_list
+        )
+        if decorated or self._is_changed(binding):
             raise UnknownError
         values: dict[str, Any] = {}
         for statement in definition.body:

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable
 
 from evolve.blocks import blocks
-from evolve.importing.facts import UNKNOWN, Facts
+from evolve.importing.facts import Facts
+from evolve.importing.outside import UNKNOWN
 from evolve.importing.trees import literal
 
 _MOST_ROUNDS = 12

@@ -165,6 +165,8 @@ class Interpreter:
             raise UnknownError
         if isinstance(op, ast.Mod) and isinstance(left, str):
             raise UnknownError
+        if isinstance(left, int) and isinstance(right, int) and left.bit_length() + right.bit_length() > _MOST_SIZE:
+            raise UnknownError
         return BINARY[type(op)](left, right)
 
     def _choice(self, node: ast.BoolOp) -> Any:
@@ -344,6 +346,8 @@ class Interpreter:
 
     def _own(self, definition: ast.FunctionDef, node: ast.Call) -> Any:
         body = without_docstring(definition.body)
+        if definition.decorator_list:
+            raise UnknownError
         if (
             body
             and isinstance(body[0], ast.Return)
@@ -351,7 +355,7 @@ class Interpreter:
         ):
             return body[0].value.value if isinstance(body[0].value, ast.Constant) else None
         signature = definition.args
-        if signature.vararg or signature.kwarg or definition.decorator_list or len(self._locals) > 30:
+        if signature.vararg or signature.kwarg or len(self._locals) > 30:
             raise UnknownError
         frame: dict[str, Any] = {}
         names = [argument.arg for argument in [*signature.posonlyargs, *signature.args]]
@@ -362,7 +366,7 @@ class Interpreter:
             if name in given:
                 frame[name] = self._argument(given[name])
             elif name in defaults:
-                frame[name] = self.evaluate(defaults[name])
+                frame[name] = self._outside(defaults[name])
             else:
                 raise UnknownError
         frame["\0own"] = {
@@ -373,6 +377,14 @@ class Interpreter:
             return self._run(body)[1]
         finally:
             self._locals = outer
+
+    def _outside(self, node: ast.expr) -> Any:
+        """The value of an expression that knows no variables of the running function, as that of a default."""
+        inner, self._locals = self._locals, []
+        try:
+            return self.evaluate(node)
+        finally:
+            self._locals = inner
 
     def _run(self, body: list[ast.stmt]) -> tuple[bool, Any]:
         """Whether a block returned, and what."""

@@ -8,8 +8,9 @@ import copy
 from evolve.importing.anatomy import Anatomy
 from evolve.importing.architecture import mean_loss
 from evolve.importing.errors import NotImportableError
-from evolve.importing.facts import UNKNOWN, Facts
+from evolve.importing.facts import Facts
 from evolve.importing.hooks import Hooks
+from evolve.importing.outside import UNKNOWN
 from evolve.importing.trees import called
 
 _CONTEXT = 1024
@@ -22,7 +23,9 @@ def scale(hooks: Hooks, tree: ast.Module, anatomy: Anatomy, facts: Facts) -> ast
     Raises:
         NotImportableError: It cannot be told.
     """
-    divisor = hooks.scale if isinstance(hooks.scale, ast.expr) else None
+    divisor: ast.expr | None = None
+    for each in hooks.divisors:
+        divisor = each if divisor is None else ast.copy_location(ast.BinOp(divisor, ast.Mult(), each), each)
     value = _value(divisor, anatomy, facts) if divisor is not None else 1
     tokens = _named(facts, tree, ("batch_size", "batch_tokens", "total_batch_size"), _BATCH)
     passes = tokens // (_CONTEXT * _named(facts, tree, ("mbs", "micro_batch_size", "microbatch_size"), 64))

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from evolve.importing.facts import UNKNOWN, Facts
+from evolve.importing.facts import Facts
+from evolve.importing.outside import UNKNOWN
 from evolve.importing.trees import dotted, own_calls, walk_own
 
 _USING = re.compile(r"^Using (\w+)=(.*)$", re.MULTILINE)
@@ -33,7 +34,7 @@ def from_log(tree: ast.Module, facts: Facts, log: str) -> dict[str, Any]:
             if isinstance(node, ast.JoinedStr):
                 shown |= _matched(node, lines)
     usings = {name.lower(): value for name, value in _USING.findall(head)}
-    constants = _constants(tree)
+    constants = _constants(tree, facts)
     for name, node in constants.items():
         text = shown.get(name)
         if text is None and _is_steered(facts, node):
@@ -65,11 +66,13 @@ def _made(facts: Facts, name: ast.Name) -> ast.expr | None:
     return statement.value if isinstance(statement, ast.Assign) else None
 
 
-def _constants(tree: ast.Module) -> dict[str, ast.expr]:
+def _constants(tree: ast.Module, facts: Facts) -> dict[str, ast.expr]:
     found = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            found[node.targets[0].id] = node.value
+            binding = facts.scopes.of.get(node.targets[0])
+            if binding is not None and len(binding.stores) == 1:  # a log may show any value of one that changes
+                found[node.targets[0].id] = node.value
     return found
 
 

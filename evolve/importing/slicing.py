@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterable
 
 from evolve.blocks import blocks
+from evolve.importing.aliases import aliases
 from evolve.importing.effects import Effects, sliced
 from evolve.importing.hooks import Hooks
-from evolve.importing.trees import Definition, dotted, names_bound, own_calls, walk_own
+from evolve.importing.trees import Definition, called, dotted, names_bound, own_calls, root, walk_own
 from evolve.operators.pruning.scopes import Scopes
 from evolve.operators.pruning.vocabulary import CONTAINER_WRITES
 
@@ -71,8 +72,12 @@ def _grow(before: list[ast.stmt], inside: list[ast.stmt], hooks: Hooks, effects:
         effects.needed |= needs.of(hooks.scale)
     for item in hooks.around:
         effects.needed |= needs.of(item.context_expr)
+    everything = [*before, *inside, *(s for body in hooks.bodies() for s in body)]
+    effects.weights = aliases(everything, {"model"}) - hooks.judged - hooks.tainted
+    known = {n for s in before for n in names_bound(s) if isinstance(s, Definition | ast.Import | ast.ImportFrom)}
     while True:
         effects.forget()
+        effects.known_as = aliases(everything, effects.needed - known)
         size = len(effects.needed)
         for statement in [s for body in hooks.bodies() for s in body] + inside:
             if effects.matters(statement):
@@ -86,6 +91,8 @@ def _grow(before: list[ast.stmt], inside: list[ast.stmt], hooks: Hooks, effects:
 
 def _needed_by(statement: ast.stmt, effects: Effects, needs: Needs) -> set[str]:
     """Names that a statement reads where it matters: of a block only what matters inside of it."""
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
+        return needs.of(statement) | {statement.target.id}
     if not isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Try):
         return needs.of(statement)
     inner = [each for block in blocks(statement) for each in block]
@@ -110,12 +117,38 @@ def _is_needed_before(statement: ast.stmt, effects: Effects) -> bool:
         return True
     if names_bound(statement) & effects.needed and not isinstance(statement, ast.If | ast.For | ast.While | ast.With):
         return True
+    if isinstance(statement, ast.Expr) and any(_fills(call, effects) for call in own_calls(statement)):
+        return True
+    reached = effects.needed | effects.known_as
     changed = {
         each.id
         for each in walk_own(statement)
-        if isinstance(each, ast.Name) and each.id in effects.needed and _is_changed(statement, each)
+        if isinstance(each, ast.Name) and each.id in reached and _is_changed(statement, each)
     }
     return bool(changed) or (bool(names_bound(statement) & effects.needed) and effects.matters(statement))
+
+
+def _fills(call: ast.Call, effects: Effects) -> bool:
+    """Whether a call changes something needed: an object that it is given, or a global variable."""
+    reached = effects.needed | effects.known_as
+    given = {each.id for each in [*call.args, *(k.value for k in call.keywords)] if isinstance(each, ast.Name)}
+    if called(call) in ("setattr", "delattr"):
+        return bool(given & reached)
+    function = effects.functions().get(called(call))
+    if function is None:
+        return False
+    shared = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
+    own = {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}
+    return bool(shared & effects.needed) or (
+        bool(given & reached) and any(_writes_to(n, own) for n in ast.walk(function))
+    )
+
+
+def _writes_to(node: ast.AST, names: set[str]) -> bool:
+    if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+        return root(node) in names
+    function = node.func if isinstance(node, ast.Call) else None
+    return isinstance(function, ast.Attribute) and function.attr in CONTAINER_WRITES and root(function) in names
 
 
 def _is_changed(statement: ast.stmt, name: ast.Name) -> bool:

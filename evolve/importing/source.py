@@ -17,6 +17,7 @@ MAX_SCRIPT = 1 << 20
 """Largest script."""
 _RULE = re.compile(r"^={10,}[ \t]*$", re.MULTILINE)
 _MAX_DEPTH = 150
+_MAX_NODES = 100_000
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,11 @@ def _problem(text: str) -> str:
         return f"line {error.lineno}: {error.msg}"
     except (ValueError, MemoryError, RecursionError) as error:
         return str(error) or "it is nested too deeply"
-    depth, level = 0, [tree]
+    depth, count, level = 0, 0, [tree]
     while level:
         depth += 1
+        count += len(level)
         level = [child for node in level for child in ast.iter_child_nodes(node)]  # type: ignore[misc]
-    return f"it is nested {depth} levels deep" if depth > _MAX_DEPTH else ""
+    if count > _MAX_NODES:
+        return f"it has {count} parts of syntax, at most {_MAX_NODES} are read"
+    return f"it is nested {depth} levels deep, at most {_MAX_DEPTH} are read" if depth > _MAX_DEPTH else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 _STEP = re.compile(
     r"(^|_)(steps?|iters?|iterations?|it|t_end|start|end|stop|warmup|cooldown|switch|horizon|until|begin|t|decay_start)(_|$)",
@@ -17,17 +17,81 @@ _STEP = re.compile(
 _NO_STEP = re.compile(
     r"(ns_|newton|every|interval|freq|period|seed|lookback|history|schulz|qr|power_iter|head|dim|layer|scale)", re.I
 )
+_SCHEDULERS = frozenset({"StepLR", "MultiStepLR", "CosineAnnealingLR", "LinearLR", "ConstantLR", "PolynomialLR"})
+"""Classes of torch whose positional arguments count steps."""
 _LEAST, _MOST = 16, 100_000
 
 
 def absolute_steps(statements: Iterable[ast.AST]) -> list[ast.Constant]:
     """Numbers in statements that are steps, in order of appearance."""
+    nodes = [node for statement in statements for node in ast.walk(statement)]
     found: dict[ast.Constant, None] = {}
-    for statement in statements:
-        for node in ast.walk(statement):
-            for number in _at(node):
-                found[number] = None
+    for node in nodes:
+        for number in _at(node):
+            found[number] = None
+    compared = _compared(nodes)
+    for node in nodes:
+        for number in _held(node, compared):
+            found[number] = None
     return sorted(found, key=lambda node: (node.lineno, node.col_offset))
+
+
+def _compared(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    """Variables that a step is compared with, those included that take turns in it: `for first, _ in PIECES`."""
+    found: set[str] = set()
+    loops: list[tuple[ast.expr, ast.expr]] = []
+    for node in nodes:
+        match node:
+            case ast.Compare(left=left, comparators=others) if any(_is_step(each) for each in [left, *others]):
+                found |= {name for each in [left, *others] if not _is_step(each) for name in _variables(each)}
+            case ast.BinOp(left=left, op=ast.Div() | ast.FloorDiv() | ast.Sub(), right=right) if _is_step(
+                left
+            ) != _is_step(right):
+                found |= _variables(right if _is_step(left) else left)
+            case ast.Call(func=ast.Name(id="min" | "max"), args=args) if any(_is_step(each) for each in args):
+                found |= {name for each in args if not _is_step(each) for name in _variables(each)}
+            case ast.For(target=target, iter=items) | ast.comprehension(target=target, iter=items):
+                loops.append((target, items))
+    for target, items in loops:
+        first = target.elts[0] if isinstance(target, ast.Tuple) and target.elts else target
+        if isinstance(first, ast.Name) and first.id in found:
+            found |= _variables(items)
+    return frozenset(found)
+
+
+def _variables(node: ast.AST) -> set[str]:
+    """Names of the whole variable that an expression is, or takes the items of."""
+    match node:
+        case ast.Name(id=name):
+            return {name}
+        case ast.Call(func=ast.Attribute(value=owner, attr="items" | "keys")) | ast.Subscript(value=owner):
+            return _variables(owner)
+        case ast.Call(func=ast.Name(id="sorted" | "reversed" | "list" | "tuple"), args=[owner, *_]):
+            return _variables(owner)
+        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
+            return {name for part in parts for name in _variables(part)}
+    return set()
+
+
+def _held(node: ast.AST, names: Collection[str]) -> list[ast.Constant]:
+    """Numbers that such a variable is set to: those it is made of, keys, and the first of pairs."""
+    match node:
+        case (
+            ast.Assign(targets=[ast.Name(id=name)], value=value)
+            | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+        ) if name in names and not _NO_STEP.search(name):
+            return _numbers(_firsts(value))
+    return []
+
+
+def _firsts(value: ast.expr) -> ast.expr:
+    if isinstance(value, ast.Dict):
+        return ast.List([key for key in value.keys if key is not None], ast.Load())
+    if isinstance(value, ast.List | ast.Tuple) and all(
+        isinstance(each, ast.Tuple) and each.elts for each in value.elts
+    ):
+        return ast.List([each.elts[0] for each in value.elts if isinstance(each, ast.Tuple)], ast.Load())
+    return value
 
 
 def _at(node: ast.AST) -> list[ast.Constant]:
@@ -60,6 +124,8 @@ def _at(node: ast.AST) -> list[ast.Constant]:
                 return _numbers(right if _is_step(left) else left)
         case ast.BinOp(left=left, op=ast.Div() | ast.FloorDiv(), right=right) if _is_step(left):
             return _numbers(right)
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[_, *args]) if name in _SCHEDULERS:
+            return [number for a in args for number in _numbers(a)]
         case ast.Call(func=ast.Name(id="min" | "max"), args=args) if any(_is_step(a) for a in args):
             return [number for a in args if not _is_step(a) for number in _numbers(a)]
     return []

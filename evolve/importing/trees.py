@@ -28,6 +28,13 @@ def dotted(node: ast.AST) -> str:
     return ""
 
 
+def root(node: ast.AST) -> str:
+    """The variable that attributes and items are taken of, or "": `a` of `a.b[0].c`."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def called(node: ast.AST) -> str:
     """Dotted name of what an expression calls, or ""."""
     return dotted(node.func) if isinstance(node, ast.Call) else ""
@@ -195,3 +202,46 @@ class Renamed(ast.NodeTransformer):
         if isinstance(node, ast.expr) and ast.dump(node) == self._old:
             return ast.copy_location(copy.deepcopy(self._new), node)
         return super().visit(node)  # type: ignore[no-any-return]
+
+
+class Named(ast.NodeTransformer):
+    """Gives a variable another name wherever it is spelled: as a variable, an argument, a keyword."""
+
+    def __init__(self, old: str, new: str) -> None:
+        self._old, self._new = old, new
+
+    @staticmethod
+    def is_taken(tree: ast.AST, name: str) -> bool:
+        """Whether something in a tree binds a variable or an argument of that name."""
+        return any(
+            (isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load))
+            or (isinstance(node, ast.arg) and node.arg == name)
+            for node in ast.walk(tree)
+        )
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id == self._old:
+            node.id = self._new
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        if node.arg == self._old:
+            node.arg = self._new
+        return node
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST:
+        self.generic_visit(node)
+        if node.arg == self._old:
+            node.arg = self._new
+        return node
+
+    def visit_Global(self, node: ast.Global) -> ast.AST:
+        node.names = self._renamed(node.names)
+        return node
+
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.AST:
+        node.names = self._renamed(node.names)
+        return node
+
+    def _renamed(self, names: list[str]) -> list[str]:
+        return [self._new if name == self._old else name for name in names]

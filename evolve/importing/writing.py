@@ -91,8 +91,7 @@ def _hooks(places: Places, hooks: Hooks, step: str, printer: Printer, reads_step
         entries.append(f"set_hparams={name['set_hparams']}")
     uses_info = False
     if reads_step:
-        body = f"        nonlocal {step}\n        {step} = now\n"
-        body += _nonlocals(hooks.before_forward, carried)
+        body = _set_step(step, "now") + _nonlocals(hooks.before_forward, carried)
         body += printer.block(hooks.before_forward, 2) if hooks.before_forward else ""
         text = f"    {step} = 0\n{text}\n    def {name['before_forward']}(now):\n{body}"
         entries.append(f"before_forward={name['before_forward']}")
@@ -104,22 +103,27 @@ def _hooks(places: Places, hooks: Hooks, step: str, printer: Printer, reads_step
         uses_info = hooks.scale == "tokens"
         text += _function(name["after_backward"], [*scaled, *hooks.after_backward], step, printer, carried)
         entries.append(f"after_backward={name['after_backward']}")
-    text, entries = _after(hooks, step, printer, carried, name["after_step"], text, entries)
+    now = "now" if reads_step else step
+    text, entries = _after(hooks, (step, now), printer, carried, name["after_step"], text, entries)
     if hooks.enter or hooks.leave or hooks.around:
-        text += _evaluation(hooks, step, printer, carried, name["eval_weights"])
+        text += _evaluation(hooks, (step, now), printer, carried, name["eval_weights"])
         entries.append(f"eval_weights={name['eval_weights']}")
     return text + "\n", entries, uses_info
 
 
 def _after(
-    hooks: Hooks, step: str, printer: Printer, carried: set[str], name: str, text: str, entries: list[str]
+    hooks: Hooks, steps: tuple[str, str], printer: Printer, carried: set[str], name: str, text: str, entries: list[str]
 ) -> tuple[str, list[str]]:
     """The hook after the step; what the script does before the next one's validation belongs to it."""
+    step, now = steps
     if hooks.start:
-        text += _function("start_of_step", hooks.start, step, printer, carried)
+        text += f"\n    def start_of_step({now}):\n{_set_step(step, now)}"
+        text += f"{_nonlocals(hooks.start, carried)}{printer.block(hooks.start, 2)}"
         text += "\n    start_of_step(0)\n"
         body = printer.block(hooks.after_step, 2) if hooks.after_step else ""
         text += f"\n    def {name}({step}):\n{_nonlocals(hooks.after_step, carried)}{body}"
+        if hooks.turns:  # the loop ends by itself: no turn begins after the last step
+            text += f"        if {step} + 1 < {hooks.turns}:\n    "
         text += f"        start_of_step({step} + 1)\n"
     elif hooks.after_step:
         text += _function(name, hooks.after_step, step, printer, carried)
@@ -155,8 +159,14 @@ def _stepper(hooks: Hooks, step: str, printer: Printer, carried: set[str]) -> st
     )
 
 
-def _evaluation(hooks: Hooks, step: str, printer: Printer, carried: set[str], name: str) -> str:
-    text = "\n    @contextlib.contextmanager\n" + f"    def {name}({step}):\n"
+def _set_step(step: str, now: str) -> str:
+    """Lines that let functions outside of the loop know the step, if some read it."""
+    return "" if step == now else f"        nonlocal {step}\n        {step} = {now}\n"
+
+
+def _evaluation(hooks: Hooks, steps: tuple[str, str], printer: Printer, carried: set[str], name: str) -> str:
+    step, now = steps
+    text = "\n    @contextlib.contextmanager\n" + f"    def {name}({now}):\n{_set_step(step, now)}"
     text += _nonlocals([*hooks.enter, *hooks.leave], carried)
     text += printer.block(hooks.enter, 2) if hooks.enter else ""
     if hooks.around:

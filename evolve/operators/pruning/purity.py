@@ -343,9 +343,10 @@ def plain_values(reading: Reading, binding: Binding) -> list[ast.expr] | None:
 
 
 def assigned(statement: ast.AST | None, target: ast.AST) -> ast.expr | None:
-    """The value that a plain assignment gives to a target as a whole."""
+    """The value that a plain assignment gives to a target as a whole, and, but for constants, to no other."""
     if isinstance(statement, ast.Assign) and target in statement.targets:
-        return statement.value
+        alone = len(statement.targets) == 1 or isinstance(statement.value, ast.Constant)
+        return statement.value if alone else None
     return statement.value if isinstance(statement, ast.AnnAssign) else None
 
 

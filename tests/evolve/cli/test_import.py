@@ -56,3 +56,22 @@ def test_check_says_that_losses_are_equal(runner: CliRunner) -> None:
     result = runner.invoke(main, ["import", "plain.py", "-o", "genome.py", "--check"])
     assert result.exit_code == 0, result.stderr
     assert "equal: the training losses of 12 steps are the same bit by bit" in result.stderr
+
+
+def test_nothing_is_written_over_another(runner: CliRunner) -> None:
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+        Path(folder, "train.py").write_text(FORMS["plain"])
+    both = runner.invoke(main, ["import", "a/train.py", "b/train.py", "-o", "genomes"])
+    assert both.exit_code == 2
+    assert "would both go to" in both.stderr
+    itself = runner.invoke(main, ["import", "plain.py", "-o", "plain.py"])
+    assert itself.exit_code == 2
+    assert "is a script itself" in itself.stderr
+    assert Path("plain.py").read_text() == FORMS["plain"]
+
+
+def test_what_cannot_be_written_is_told(runner: CliRunner) -> None:
+    result = runner.invoke(main, ["import", "plain.py", "-o", "bad.py/genome.py"])
+    assert result.exit_code == 1
+    assert "cannot write" in result.stderr

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolve.importing.facts import UNKNOWN, Facts
+from evolve.importing.facts import Facts
+from evolve.importing.outside import UNKNOWN
 from evolve.importing.settings import overrides
 
 NUMBERS = st.one_of(st.integers(-50, 50), st.floats(-50, 50, allow_nan=False))

@@ -42,6 +42,10 @@ FORMS = {
     [seen.add(p.shape) for p in everything[:3]]
     chosen = [p for p in everything if p.shape in seen]
 """,
+    "two names of one list": """
+    chosen = same = []
+    same.extend(everything[:3])
+""",
     "list.sort": """
     everything.sort(key=lambda p: p.numel())
     chosen = everything[:3]
