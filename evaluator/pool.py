@@ -11,22 +11,20 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from types import TracebackType
 
+from evaluator.blame import Job, after_losses, runs_again, survives_loss
 from evaluator.check import Rejected, check
 from evaluator.devices.found import model_of, place_of, shares
 from evaluator.fingerprint import fingerprint
 from evaluator.process import require_linux
-from evaluator.records import CARD_MEMORY, KILLED, Outcome, Rung, Trial, TrialRequest
+from evaluator.records import Outcome, Rung, Trial, TrialRequest
 from evaluator.sandbox import NO_SANDBOX, STRONG
 from evaluator.seating import next_seat, on_card
 from evaluator.server import ForkServer, Slot
 from evaluator.tasks.base import Task
 from evaluator.wire import ClosedError
 
-_RETRIES = 2
-"""How often a lost trial is run again before it is given back as lost."""
 _DEATHS_IN_A_ROW = 12
 """Times that all slots may die without a trial between before we say that nothing works here."""
 _PATIENCE_FACTOR, _PATIENCE_SECONDS = 2.0, 60.0
@@ -40,28 +38,6 @@ def patience(rung: Rung) -> float:
 
 class EvaluatorError(RuntimeError):
     """The evaluator itself cannot work; the message holds the last lines of its log."""
-
-
-@dataclass
-class _Job:
-    """A trial asked for.
-
-    Attributes:
-        alone: Whether it is to have its card to itself.
-        company: Whether it had not, at some time of this run.
-        killed: Whether an earlier run ended with its candidate killed.
-        losses: Runs that ended with their trainer.
-        ended: Trials that had ended, all told, when the first such run was lost.
-    """
-
-    ticket: int
-    request: TrialRequest
-    alone: bool
-    company: bool = False
-    killed: bool = False
-    losses: int = 0
-    ended: int = 0
-    deadline: float = 0.0
 
 
 class Evaluator:
@@ -100,12 +76,12 @@ class Evaluator:
         self._task = task
         self._jobs = jobs
         self._tickets = 0
-        self._waiting: deque[_Job] = deque()
+        self._waiting: deque[Job] = deque()
         self._done: list[tuple[int, Trial]] = []
         self._deaths = 0
         self._ended = 0
         self._closed = False
-        self._slots: dict[Slot, _Job | None] = {}
+        self._slots: dict[Slot, Job | None] = {}
         self._place = place_of(devices[0], ranks)
         self._sandboxes, self._kind = tuple(sandboxes), devices[0]
         self._groups = {devices[first]: devices[first : first + ranks] for first in range(0, len(devices), ranks)}
@@ -152,7 +128,7 @@ class Evaluator:
         except Rejected as rejection:
             self._done.append((self._tickets, self._failed(request, Outcome.REJECTED, str(rejection))))
         else:
-            self._waiting.append(_Job(self._tickets, request, request.rung.alone))
+            self._waiting.append(Job(self._tickets, request, request.rung.alone))
             self._hand_out()
         return self._tickets
 
@@ -240,7 +216,7 @@ class Evaluator:
         self._deaths = 0
         slot.used = True
         self._ended += 1
-        if _runs_again(job, trial):
+        if runs_again(job, trial):
             self._waiting.appendleft(job)
         else:
             self._done.append((job.ticket, trial))
@@ -255,20 +231,12 @@ class Evaluator:
             raise EvaluatorError(f"trainer processes keep dying; the last lines of their log:\n{self._server.log()}")
         if job is None:
             return
-        if job.losses == 0:
-            job.ended = self._ended
-        job.losses += 1
-        if job.losses <= _RETRIES:
-            job.alone = job.alone or (on_card(slot.device) and job.losses == _RETRIES)
+        card = on_card(slot.device)
+        if survives_loss(job, card, self._ended):
             self._waiting.appendleft(job)
             return
-        reason = f"the trainer died {job.losses} times under this trial; its log ends: {self._server.log()}"
-        outcome = Outcome.LOST
-        # Where processes share a card, a genome's fault there ends its trainer too: so it is the genome's, if others
-        # came to an end meanwhile.
-        if on_card(slot.device) and shares() and not slot.killed and self._ended > job.ended:
-            outcome = Outcome.CRASHED
-            reason = f"the card failed under this trial {job.losses} times, at last with nobody else on it"
+        log = self._server.log()
+        outcome, reason = after_losses(job, card and shares() and not slot.killed, self._ended, log)
         self._done.append((job.ticket, self._failed(job.request, outcome, reason)))
 
     def _restart_server(self) -> None:
@@ -338,7 +306,7 @@ class Evaluator:
         running = {device: [job.alone for job in self._on(device)] for device in self._groups}
         return next_seat([job.alone for job in self._waiting], idle, running)
 
-    def _on(self, device: str) -> list[_Job]:
+    def _on(self, device: str) -> list[Job]:
         """What runs on a device."""
         return [job for slot, job in self._slots.items() if job is not None and slot.device == device]
 
@@ -351,14 +319,3 @@ class Evaluator:
             outcome=outcome,
             reason=reason,
         )
-
-
-def _runs_again(job: _Job, trial: Trial) -> bool:
-    """Whether a trial failed as others can make it fail; the job keeps how it is to run again."""
-    if trial.outcome is Outcome.OUT_OF_MEMORY and CARD_MEMORY in trial.reason and job.company:
-        job.alone = True  # whose memory it was that was missing, only this can tell
-        return True
-    if trial.outcome is Outcome.CRASHED and KILLED in trial.reason and not job.killed:
-        job.killed = True  # by the kernel, where the machine's memory is short, or by a person; a genome does it again
-        return True
-    return False

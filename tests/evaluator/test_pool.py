@@ -269,7 +269,7 @@ def spied(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(Channel, "send", spy)
     for module in ("evaluator.pool", "evaluator.seating"):
         monkeypatch.setattr(f"{module}.on_card", lambda device: True)
-    monkeypatch.setattr("evaluator.pool.CARD_MEMORY", "memory")
+    monkeypatch.setattr("evaluator.blame.CARD_MEMORY", "memory")
     return sent
 
 
