@@ -183,8 +183,11 @@ def _genome(part: dict[str, Any], sizes: dict[str, int], told: _Told) -> None:
     answer = recipe(model, steps, **({"info": Info(tokens, steps)} if "info" in named else {}))
     held_out = _tokens(sizes, 1)
     for step, (inputs, targets) in enumerate(_batches(sizes)):
-        if step == 0:
+        if step in (0, sizes["steps"]):
+            if step > 0:
+                _stir(model)
             _reference(model, inputs[: sizes["microbatch"]], targets[: sizes["microbatch"]], told)
+        if step == 0:
             _validate(model, answer, held_out, sizes, told)
         _step(model, answer, step, inputs, targets, sizes["microbatch"], told)
 
@@ -228,8 +231,17 @@ def _step(
     model.zero_grad(set_to_none=True)
 
 
+def _stir(model: nn.Module) -> None:
+    """Add noise to all weights: zeros among them hide what a model computes, and a few steps do not change that."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for p in model.parameters():
+            scale = 0.2 if p.ndim == 1 else p.size(-1) ** -0.5
+            p.add_((scale * torch.randn(p.shape, generator=generator)).type_as(p))
+
+
 def _reference(model: nn.Module, inputs: Tensor, targets: Tensor, told: _Told) -> None:
-    """The loss by the task's own forward pass."""
+    """The loss by the script's forward pass and by the task's own."""
     from evaluator.tasks.gpt import GPT, GPTShape
     from evaluator.tasks.nanogpt_forward import summed_loss, turns
 
@@ -240,8 +252,8 @@ def _reference(model: nn.Module, inputs: Tensor, targets: Tensor, told: _Told) -
     own.load_state_dict({name: p for name, p in model.state_dict().items() if name in own.state_dict()})
     cosines, sines = turns(inputs.size(1), 128, inputs.device)
     with torch.no_grad():
-        loss = summed_loss(own, inputs, targets, width // 128, cosines, sines)
-    told.say("reference", float(loss))
+        losses = model(inputs, targets), summed_loss(own, inputs, targets, width // 128, cosines, sines)
+    told.say("reference", [float(loss) for loss in losses])
     torch.set_rng_state(state)
 
 

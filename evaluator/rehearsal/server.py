@@ -129,7 +129,7 @@ def _one(sandbox: Sandbox, part: dict[str, Any], order: dict[str, Any]) -> dict[
     found: dict[str, Any] = {
         "training": [],
         "validation": [],
-        "reference": None,
+        "reference": [],
         "error": "it ended early, without a word",
     }
     for line in said.decode("utf-8", "replace").splitlines():
@@ -137,8 +137,8 @@ def _one(sandbox: Sandbox, part: dict[str, Any], order: dict[str, Any]) -> dict[
             kind, value = json.loads(line)
             if kind in ("training", "validation") and isinstance(value, float):
                 found[kind].append(value)
-            elif kind == "reference" and isinstance(value, float):
-                found[kind] = value
+            elif kind == "reference" and isinstance(value, list):
+                found[kind].append([float(loss) for loss in value[:2]])
             elif kind == "error":
                 found[kind] = str(value)[:2000]
     return found

@@ -166,7 +166,8 @@ def _is_alike(path: Path, script: Script, made: Imported, asked: Asked) -> bool:
     if found.late:
         late = ", ".join(str(step) for step in found.late)
         click.echo(f"  warning: what it does from these steps on was not seen: {late}", err=True)
-    if found.architecture > TOLERANCE:
-        off = f"first losses differ by {found.architecture:.2g}, relatively"
-        click.echo(f"  warning: its forward pass is not the task's: {off}", err=True)
-    return found.equal
+    same_model = found.architecture <= TOLERANCE
+    if not same_model:
+        off = f"losses of the same weights differ by {found.architecture:.2g}, relatively"
+        click.echo(f"  its forward pass is not the task's, so that its results do not carry over: {off}", err=True)
+    return found.equal and same_model

@@ -58,6 +58,27 @@ def test_check_says_that_losses_are_equal(runner: CliRunner) -> None:
     assert "equal: the training losses of 12 steps are the same bit by bit" in result.stderr
 
 
+NORM = "F.rms_norm(x, (x.size(-1),), weight=self.gains.type_as(x))"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        (".relu().square()", ".relu()", 1),
+        ("scale=0.12", "scale=0.1", 1),
+        (NORM, "(F.rms_norm(x.float(), (x.size(-1),)) * self.gains).type_as(x)", 0),
+    ],
+)
+def test_check_fails_where_the_model_computes_something_else_but_for_rounding(
+    runner: CliRunner, old: str, new: str, code: int
+) -> None:
+    assert old in FORMS["plain"]
+    Path("other.py").write_text(FORMS["plain"].replace(old, new))
+    result = runner.invoke(main, ["import", "other.py", "-o", "genome.py", "--check"])
+    assert result.exit_code == code, result.stderr
+    assert ("its forward pass is not the task's" in result.stderr) == bool(code)
+
+
 def test_nothing_is_written_over_another(runner: CliRunner) -> None:
     for folder in ("a", "b"):
         Path(folder).mkdir()
