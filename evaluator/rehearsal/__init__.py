@@ -70,14 +70,14 @@ class Losses:
     Attributes:
         training: Summed loss of each microbatch, in order.
         validation: Summed loss of each pass without gradients before the first step.
-        reference: For a genome: summed losses of a microbatch by the script's forward pass and by the task's own,
-            before the first step, and after the last with noise on the weights.
+        reference: For a genome: summed losses of a microbatch by the script's forward pass and by the task's own, after
+            the last step, in float32, with noise on the weights.
         error: Why it ended before its steps were taken, or "".
     """
 
     training: tuple[float, ...]
     validation: tuple[float, ...]
-    reference: tuple[tuple[float, float], ...]
+    reference: tuple[float, ...]
     error: str
 
 
@@ -106,7 +106,7 @@ def rehearse(parts: Sequence[Part], sizes: Sizes, seconds: float = 120.0) -> lis
         said = done.stderr.strip().splitlines()
         raise RehearsalError(said[-1] if said else f"the rehearsal ended with exit code {done.returncode}")
     return [
-        Losses(tuple(each["training"]), tuple(each["validation"]), tuple(map(tuple, each["reference"])), each["error"])
+        Losses(tuple(each["training"]), tuple(each["validation"]), tuple(each["reference"]), each["error"])
         for each in json.loads(done.stdout)
     ]
 

@@ -183,9 +183,8 @@ def _genome(part: dict[str, Any], sizes: dict[str, int], told: _Told) -> None:
     answer = recipe(model, steps, **({"info": Info(tokens, steps)} if "info" in named else {}))
     held_out = _tokens(sizes, 1)
     for step, (inputs, targets) in enumerate(_batches(sizes)):
-        if step in (0, sizes["steps"]):
-            if step > 0:
-                _stir(model)
+        if step == sizes["steps"]:
+            _stir(model)
             _reference(model, inputs[: sizes["microbatch"]], targets[: sizes["microbatch"]], told)
         if step == 0:
             _validate(model, answer, held_out, sizes, told)
@@ -232,12 +231,15 @@ def _step(
 
 
 def _stir(model: nn.Module) -> None:
-    """Add noise to all weights: zeros among them hide what a model computes, and a few steps do not change that."""
+    """Add noise to all weights, in float32.
+
+    Zeros among them hide what a model computes, and a few steps do not change that; rounding hides little differences.
+    """
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for p in model.parameters():
+        for p in model.float().parameters():
             scale = 0.2 if p.ndim == 1 else p.size(-1) ** -0.5
-            p.add_((scale * torch.randn(p.shape, generator=generator)).type_as(p))
+            p.add_(scale * torch.randn(p.shape, generator=generator))
 
 
 def _reference(model: nn.Module, inputs: Tensor, targets: Tensor, told: _Told) -> None:
@@ -245,16 +247,14 @@ def _reference(model: nn.Module, inputs: Tensor, targets: Tensor, told: _Told) -
     from evaluator.tasks.gpt import GPT, GPTShape
     from evaluator.tasks.nanogpt_forward import summed_loss, turns
 
-    state = torch.get_rng_state()
-    width = model.embed.weight.size(1)
-    shape = GPTShape(model.embed.weight.size(0), width, len(model.blocks), width // 128, embed_dtype="bfloat16")
+    words, width = model.embed.weight.shape
+    shape = GPTShape(words, width, len(model.blocks), width // 128)
     own = GPT(shape)
     own.load_state_dict({name: p for name, p in model.state_dict().items() if name in own.state_dict()})
     cosines, sines = turns(inputs.size(1), 128, inputs.device)
     with torch.no_grad():
         losses = model(inputs, targets), summed_loss(own, inputs, targets, width // 128, cosines, sines)
     told.say("reference", [float(loss) for loss in losses])
-    torch.set_rng_state(state)
 
 
 def _tokens(sizes: dict[str, int], part: int) -> Tensor:

@@ -138,7 +138,7 @@ def _one(sandbox: Sandbox, part: dict[str, Any], order: dict[str, Any]) -> dict[
             if kind in ("training", "validation") and isinstance(value, float):
                 found[kind].append(value)
             elif kind == "reference" and isinstance(value, list):
-                found[kind].append([float(loss) for loss in value[:2]])
+                found[kind] = [float(loss) for loss in value[:2]]
             elif kind == "error":
                 found[kind] = str(value)[:2000]
     return found

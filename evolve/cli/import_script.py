@@ -168,6 +168,6 @@ def _is_alike(path: Path, script: Script, made: Imported, asked: Asked) -> bool:
         click.echo(f"  warning: what it does from these steps on was not seen: {late}", err=True)
     same_model = found.architecture <= TOLERANCE
     if not same_model:
-        off = f"losses of the same weights differ by {found.architecture:.2g}, relatively"
+        off = f"their losses with the same weights differ by {found.architecture:.2g}, relatively"
         click.echo(f"  its forward pass is not the task's, so that its results do not carry over: {off}", err=True)
     return found.equal and same_model
