@@ -28,6 +28,8 @@ from evolve.importing.errors import NotImportableError  # noqa: E402
 from evolve.importing.source import Script, from_text, read  # noqa: E402
 
 RESULT = Path(__file__).parent / "results" / "importing.md"
+BY_HAND = "## Public scripts"
+"""Heading of the result's part that this does not write."""
 
 
 def tried(scripts: Mapping[str, Script], fractions: bool) -> tuple[dict[str, Comparison], dict[str, str], list[float]]:
@@ -80,7 +82,8 @@ def main() -> None:
         lines.append(f"| {name} | {said} |")
     if arguments.folder:
         lines += counted(arguments.folder)
-    RESULT.write_text("\n".join(lines) + "\n")
+    _, heading, by_hand = RESULT.read_text().partition(BY_HAND)
+    RESULT.write_text("\n".join(lines).rstrip("\n") + "\n\n" + heading + by_hand)
     print("\n".join(lines))
 
 
