@@ -22,14 +22,13 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.cards import GENOMES
 from evaluator.contract import Info
 from evaluator.devices import get_device
 from evaluator.devices.found import gpus, shares
 from evaluator.tasks.nanogpt import NanoGPT
 from evaluator.workplace import Workplace
-from evolve.genomes import shipped
 
-GENOMES = {genome.name: genome.source for genome in shipped() if genome.name != "sgd_nesterov"}
 _RECORDED = 38
 """Step at which no seed program decomposes matrices."""
 
