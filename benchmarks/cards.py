@@ -120,25 +120,39 @@ def ours(task: NanoGPT, at_once: int, count: int, names: Sequence[str]) -> None:
         began = time.perf_counter()
         run(evaluator, [TrialRequest("", GENOMES["adamw"], task.rung("smoke"), seed) for seed in range(at_once)])
         warm = time.perf_counter()
-        walls = run(evaluator, requests)
+        walls, stretches = run(evaluator, requests)
         spent = time.perf_counter() - warm
     print(
         f"{at_once} at once{', sharing' if shares() else ''}: warm after {warm - began:.1f} s; {len(requests)} trials "
-        f"of {count} steps in {spent:.1f} s, {1e3 * spent / len(requests) / count:.2f} ms a step and trial",
+        f"of {count} steps in {spent:.1f} s, {1e3 * spent / len(requests) / count:.2f} ms a step and trial; "
+        f"{1e3 * while_full(stretches, at_once) / count:.2f} while all slots were busy",
         walls,
         flush=True,
     )
 
 
-def run(evaluator: Evaluator, requests: list[TrialRequest]) -> dict[str, str]:
-    """Run trials to their ends; what came of each."""
+Stretches = list[tuple[float, float]]
+"""Seconds at which trials began and ended."""
+
+
+def run(evaluator: Evaluator, requests: list[TrialRequest]) -> tuple[dict[str, str], Stretches]:
+    """Run trials to their ends; what came of each, and when it ran."""
     for request in requests:
         evaluator.submit(request)
-    found = {}
+    found, stretches = {}, []
     while len(found) < len(requests):
         for ticket, trial in evaluator.wait():
             found[ticket] = f"{trial.digest} {trial.value or trial.outcome} {trial.wall_seconds:.1f} s"
-    return {str(ticket): text for ticket, text in sorted(found.items())}
+            ended = time.perf_counter()
+            stretches.append((ended - trial.wall_seconds, ended))
+    return {str(ticket): text for ticket, text in sorted(found.items())}, stretches
+
+
+def while_full(stretches: Stretches, slots: int) -> float:
+    """Seconds that a trial took until the first slot found none to begin: a search does not run out of them."""
+    began, until = min(start for start, _ in stretches), sorted(end for _, end in stretches)[-slots]
+    done = sum(max(0.0, min(end, until) - start) / (end - start) for start, end in stretches)
+    return (until - began) / done
 
 
 def full(task: NanoGPT, shards: Path, ranks: int) -> None:

@@ -3,9 +3,9 @@
     python -m benchmarks.proxies run SHARDS ROWS [--seconds 400] [--steps 1000] [--at-once 6] [--device cuda:0]
     python -m benchmarks.proxies report ROWS...
 
-The recipes are seed programs and graded changes of one constant of the Muon seed program; what is right about them is
-told by the largest size, "reference" (that of the rung `confirm`). `run` trains each recipe at each size, first all by
-one rng_seed, then by the next, and appends a row to ROWS for each trial; those that are there already are not run
+The recipes are the seed programs Muon and NorMuon and graded changes of one constant of theirs; what is right about
+them is told by the largest size, "reference" (that of the rung `confirm`). `run` trains each recipe at each size, first
+all by one rng_seed, then by the next, and appends a row to ROWS for each trial; those that are there already are not run
 again, so that several short loans of a card make one study. All trials of a study have as many steps, schedules over
 all of them. `report` prints, for each size and number of rng_seeds, card seconds a recipe, Spearman's rank correlation
 with the reference over all recipes, and the share of pairs in the reference's order: of all pairs, and of those in
@@ -24,11 +24,13 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import Any
 
 from evaluator.devices.found import gpus
 from evaluator.pool import Evaluator
 from evaluator.records import Rung, TrialRequest
 from evaluator.tasks.nanogpt import CONFIRM, PROXY, NanoGPT, NanoGPTProblem, Size
+from evaluator.tasks.shards import find_shards
 from evolve.genomes import shipped
 
 SIZES = {
@@ -41,16 +43,18 @@ SIZES = {
 }
 NEAR = 0.02
 """Nats from the reference's best within which pairs are told apart for the last column."""
-_SEEDS = ("muon", "normuon", "adamw", "lion")
-_CHANGES: tuple[tuple[str, float], ...] = (
-    ("MUON_LR", 0.5),
-    ("MUON_LR", 0.71),
-    ("MUON_LR", 1.41),
-    ("MUON_LR", 2.0),
-    ("HEAD_LR", 0.5),
-    ("EMBED_LR", 0.5),
-    ("MUON_MOMENTUM", 1.29),
-    ("DECAY_FRACTION", 0.6),
+_SEEDS = ("muon", "normuon")
+_CHANGES: tuple[tuple[str, str, float], ...] = (
+    ("muon", "MUON_LR", 0.5),
+    ("muon", "MUON_LR", 0.71),
+    ("muon", "MUON_LR", 1.41),
+    ("muon", "MUON_LR", 2.0),
+    ("muon", "HEAD_LR", 0.5),
+    ("muon", "EMBED_LR", 0.5),
+    ("muon", "MUON_MOMENTUM", 1.29),
+    ("muon", "MUON_WEIGHT_DECAY", 4.0),
+    ("normuon", "MUON_LR", 0.25),
+    ("normuon", "MUON_LR", 0.5),
 )
 
 
@@ -75,8 +79,8 @@ def recipes() -> dict[str, str]:
     return {
         **{name: programs[name] for name in _SEEDS},
         **{
-            f"muon, {constant} x {factor:g}": changed(programs["muon"], constant, factor)
-            for constant, factor in _CHANGES
+            f"{name}, {constant} x {factor:g}": changed(programs[name], constant, factor)
+            for name, constant, factor in _CHANGES
         },
     }
 
@@ -90,7 +94,12 @@ def changed(source: str, constant: str, factor: float) -> str:
 
 def run(options: argparse.Namespace) -> None:
     """Train what is missing, as far as the seconds go."""
-    done = {(row["size"], row["steps"], row["recipe"], row["rng_seed"]) for row in read([options.rows])}
+    data = text_of(options.shards)
+    done = {
+        (row["size"], row["steps"], row["recipe"], row["rng_seed"])
+        for row in read([options.rows])
+        if row.get("data") == data
+    }
     until = time.monotonic() + options.seconds
     for rng_seed in range(options.rng_seeds):
         for size in options.sizes:
@@ -116,10 +125,9 @@ def train(options: argparse.Namespace, size: str, rng_seed: int, names: Sequence
         while tickets and time.monotonic() < until:
             for ticket, trial in evaluator.wait(max(0.1, until - time.monotonic())):
                 name, ended = tickets.pop(ticket), time.monotonic()
-                row = {"size": size, "steps": options.steps, "recipe": name, "rng_seed": rng_seed, "value": trial.value}
-                rows.append(
-                    {**row, "outcome": str(trial.outcome), "reason": trial.reason[:200], "card": gpus()[0].model}
-                )
+                row = {"data": text_of(options.shards), "size": size, "steps": options.steps, "recipe": name}
+                row |= {"rng_seed": rng_seed, "value": trial.value, "outcome": str(trial.outcome)}
+                rows.append({**row, "reason": trial.reason[:200], "card": gpus()[0].model})
         # The card is shared by all, so a trial's own seconds say nothing of what it costs.
         cost = (ended - began) / max(1, len(rows))
         with open(options.rows, "a", encoding="utf-8") as file:
@@ -128,7 +136,12 @@ def train(options: argparse.Namespace, size: str, rng_seed: int, names: Sequence
         print(f"{size}, rng_seed {rng_seed}: {len(rows)} of {len(names)} trials, {cost:.1f} s each", flush=True)
 
 
-def read(paths: Sequence[Path]) -> list[dict[str, object]]:
+def text_of(shards: Path) -> str:
+    """Names the text that the shards hold."""
+    return find_shards(shards).digest()[:8]
+
+
+def read(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """All rows."""
     return [json.loads(line) for path in paths if path.exists() for line in path.read_text().splitlines()]
 
@@ -138,10 +151,21 @@ Values = Mapping[str, Mapping[int, float]]
 
 
 def report(paths: Sequence[Path]) -> None:
-    """Print the tables."""
+    """Print the tables, for each text apart; rows of a first study do not say which it was."""
+    by_text = defaultdict(list)
+    for row in read(paths):
+        by_text[row.get("data", "not recorded")].append(row)
+    for text, rows in by_text.items():
+        print(f"text {text}\n")
+        report_on(rows)
+        print()
+
+
+def report_on(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The tables of one text."""
     values: dict[str, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     costs: dict[str, list[float]] = defaultdict(list)
-    for row in read(paths):
+    for row in rows:
         costs[row["size"]].append(row["card_seconds"])
         if row["value"] is not None:
             values[row["size"]][row["recipe"]][row["rng_seed"]] = row["value"]

@@ -62,6 +62,11 @@ _WARM = (
 """What trainers and candidates need. Left to itself, each candidate's first optimizer imports torch._dynamo."""
 
 
+_BELOW_NORMAL = "1"
+"""Of NVIDIA's multi-process service: where processes share a card, a candidate's many small kernels go before the few
+large ones of all trainers, behind which each of them would wait."""
+
+
 def _warm_up() -> None:
     """Import it all, and keep the collector from touching the shared pages."""
     for module in _WARM:
@@ -123,6 +128,7 @@ def _become_trainer(engine_fd: int, nursery: socket.socket, wanted: StartSlot) -
     from evaluator.trainer import run_trainer
 
     close_all_but({engine_fd, nursery.fileno()})
+    os.environ["CUDA_MPS_CLIENT_PRIORITY"] = _BELOW_NORMAL
     team = Team([partial(_device, name) for name in wanted.further])
     engine = Channel(socket.socket(fileno=engine_fd))
     end_after(lambda: run_trainer(engine, Channel(nursery), _device(wanted.device), team))
