@@ -4,12 +4,13 @@
     python -m benchmarks.proxies report ROWS...
 
 The recipes are the seed programs Muon and NorMuon and graded changes of one constant of theirs; what is right about
-them is told by the largest size, "reference" (that of the rung `confirm`). `run` trains each recipe at each size, first
-all by one rng_seed, then by the next, and appends a row to ROWS for each trial; those that are there already are not
-run again, so that several short loans of a card make one study. All trials of a study have as many steps, schedules over
-all of them. `report` prints, for each size and number of rng_seeds, card seconds a recipe, Spearman's rank correlation
-with the reference over all recipes, and the share of pairs in the reference's order: of all pairs, and of those in
-which both are within 0.02 nats of the reference's best. Trials by the same rng_seed share initial weights.
+them is told by the largest size, "reference" (that of the rung `confirm`). `run` trains each recipe at each size,
+first all by one rng_seed, then by the next, and appends a row to ROWS for each trial; those that are there already
+are not run again, so that several short loans of a card make one study. All trials of a study have as many steps,
+schedules over all of them. `report` prints, for each size and number of rng_seeds, card seconds a recipe, Spearman's
+rank correlation with the reference over all recipes, and the share of pairs in the reference's order: of all pairs,
+and of those in which both are within 0.02 nats of the reference's best. Trials by the same rng_seed share initial
+weights.
 """
 
 from __future__ import annotations
