@@ -149,7 +149,10 @@ def run(evaluator: Evaluator, requests: list[TrialRequest]) -> tuple[dict[str, s
 
 
 def while_full(stretches: Stretches, slots: int) -> float:
-    """Seconds that a trial took until the first slot found none to begin: a search does not run out of them."""
+    """Seconds that a trial took until the first slot found none to begin: a search does not run out of them.
+
+    Trials under way then count by their shares; the longest are among them, so this flatters a little.
+    """
     began, until = min(start for start, _ in stretches), sorted(end for _, end in stretches)[-slots]
     done = sum(max(0.0, min(end, until) - start) / (end - start) for start, end in stretches)
     return (until - began) / done
