@@ -111,6 +111,7 @@ def run(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace, size: str, rng_seed: int, names: Sequence[str], until: float) -> None:
     """Trials of one size; writes each as it ends. What is under way when the time is up is not waited for."""
+    data = text_of(options.shards)
     task = Sized(options.shards, steps=options.steps, size=SIZES[size])
     rung = replace(task.rung("proxy"), validate_every=options.steps)
     sources, at_once = recipes(), min(options.at_once, len(names))
@@ -126,7 +127,7 @@ def train(options: argparse.Namespace, size: str, rng_seed: int, names: Sequence
         while tickets and time.monotonic() < until:
             for ticket, trial in evaluator.wait(max(0.1, until - time.monotonic())):
                 name, ended = tickets.pop(ticket), time.monotonic()
-                row = {"data": text_of(options.shards), "size": size, "steps": options.steps, "recipe": name}
+                row = {"data": data, "size": size, "steps": options.steps, "recipe": name}
                 row |= {"rng_seed": rng_seed, "value": trial.value, "outcome": str(trial.outcome)}
                 rows.append({**row, "reason": trial.reason[:200], "card": gpus()[0].model})
         # The card is shared by all, so a trial's own seconds say nothing of what it costs.

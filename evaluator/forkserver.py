@@ -62,11 +62,6 @@ _WARM = (
 """What trainers and candidates need. Left to itself, each candidate's first optimizer imports torch._dynamo."""
 
 
-_BELOW_NORMAL = "1"
-"""Of NVIDIA's multi-process service: where processes share a card, a candidate's many small kernels go before the few
-large ones of all trainers, behind which each of them would wait."""
-
-
 def _warm_up() -> None:
     """Import it all, and keep the collector from touching the shared pages."""
     for module in _WARM:
@@ -121,6 +116,11 @@ def _become_nursery(trainer: socket.socket, sandbox: Sandbox) -> NoReturn:
     close_all_but({trainer.fileno()})
     prepare()
     run_nursery(Channel(trainer), sandbox)
+
+
+_BELOW_NORMAL = "1"
+"""Of NVIDIA's multi-process service: where processes share a card, a candidate's many small kernels go before the few
+large ones of all trainers, behind which each of them would wait."""
 
 
 def _become_trainer(engine_fd: int, nursery: socket.socket, wanted: StartSlot) -> NoReturn:
