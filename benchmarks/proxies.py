@@ -4,13 +4,13 @@
     python -m benchmarks.proxies report ROWS...
 
 The recipes are the seed programs Muon and NorMuon and graded changes of one constant of theirs; what is right about
-them is told by the largest size, "reference" (that of the rung `confirm`). `run` trains each recipe at each size,
-first all by one rng_seed, then by the next, and appends a row to ROWS for each trial; those that are there already
-are not run again, so that several short loans of a card make one study. All trials of a study have as many steps,
-schedules over all of them. `report` prints, for each size and number of rng_seeds, card seconds a recipe, Spearman's
-rank correlation with the reference over all recipes, and the share of pairs in the reference's order: of all pairs,
-and of those in which both are within 0.02 nats of the reference's best. Trials by the same rng_seed share initial
-weights.
+them is told by the largest size, "reference" (that of the rung `confirm`). `run` takes one size after the other, trains
+each recipe, first all by one rng_seed, then by the next, and appends a row to ROWS for each trial; those that are there
+already are not run again, so that several short loans of a card make one study. All trials of a study have as many
+steps, schedules over all of them. `report` prints, for each size and number of rng_seeds, card seconds a recipe,
+Spearman's rank correlation with the reference over all recipes, and the share of pairs in the reference's order: of all
+pairs, and of those in which both are within 0.02 nats of the reference's best. Trials by the same rng_seed share
+initial weights.
 """
 
 from __future__ import annotations
@@ -102,19 +102,23 @@ def run(options: argparse.Namespace) -> None:
         if row.get("data") == data
     }
     until = time.monotonic() + options.seconds
-    for rng_seed in range(options.rng_seeds):
-        for size in options.sizes:
-            left = [name for name in recipes() if (size, options.steps, name, rng_seed) not in done]
-            if left and time.monotonic() < until:
-                train(options, size, rng_seed, left, until)
+    for size in options.sizes:
+        left = [
+            (name, rng_seed)
+            for rng_seed in range(options.rng_seeds)
+            for name in recipes()
+            if (size, options.steps, name, rng_seed) not in done
+        ]
+        if left and time.monotonic() < until:
+            train(options, size, left, until)
 
 
-def train(options: argparse.Namespace, size: str, rng_seed: int, names: Sequence[str], until: float) -> None:
-    """Trials of one size; writes each as it ends. What is under way when the time is up is not waited for."""
+def train(options: argparse.Namespace, size: str, left: Sequence[tuple[str, int]], until: float) -> None:
+    """Trials of one size: recipes and their rng_seeds. What is under way when the time is up is not waited for."""
     data = text_of(options.shards)
     task = Sized(options.shards, steps=options.steps, size=SIZES[size])
     rung = replace(task.rung("proxy"), validate_every=options.steps)
-    sources, at_once = recipes(), min(options.at_once, len(names))
+    sources, at_once = recipes(), min(options.at_once, len(left))
     with Evaluator(task, at_once, devices=(options.device,)) as evaluator:
         for place in range(at_once):  # compile and record before the clock runs
             evaluator.submit(TrialRequest("", sources["muon"], task.rung("smoke"), place))
@@ -122,11 +126,14 @@ def train(options: argparse.Namespace, size: str, rng_seed: int, names: Sequence
         while warm < at_once:
             warm += len(evaluator.wait())
         began = time.monotonic()
-        tickets = {evaluator.submit(TrialRequest(name, sources[name], rung, rng_seed)): name for name in names}
+        tickets = {
+            evaluator.submit(TrialRequest(name, sources[name], rung, rng_seed)): (name, rng_seed)
+            for name, rng_seed in left
+        }
         rows, ended = [], began
         while tickets and time.monotonic() < until:
             for ticket, trial in evaluator.wait(max(0.1, until - time.monotonic())):
-                name, ended = tickets.pop(ticket), time.monotonic()
+                (name, rng_seed), ended = tickets.pop(ticket), time.monotonic()
                 row = {"data": data, "size": size, "steps": options.steps, "recipe": name}
                 row |= {"rng_seed": rng_seed, "value": trial.value, "outcome": str(trial.outcome)}
                 rows.append({**row, "reason": trial.reason[:200], "card": gpus()[0].model})
@@ -135,7 +142,7 @@ def train(options: argparse.Namespace, size: str, rng_seed: int, names: Sequence
         with open(options.rows, "a", encoding="utf-8") as file:
             for row in rows:
                 file.write(json.dumps({**row, "card_seconds": round(cost, 2), "at_once": at_once}) + "\n")
-        print(f"{size}, rng_seed {rng_seed}: {len(rows)} of {len(names)} trials, {cost:.1f} s each", flush=True)
+        print(f"{size}: {len(rows)} of {len(left)} trials, {cost:.1f} s each", flush=True)
 
 
 def text_of(shards: Path) -> str:
