@@ -9,7 +9,8 @@ each recipe, first all by one rng_seed, then by the next, and appends a row to R
 already are not run again, so that several short loans of a card make one study. All trials of a study have as many
 steps, schedules over all of them. `report` prints, for each size and number of rng_seeds, card seconds a recipe,
 Spearman's rank correlation with the reference over all recipes, and the share of pairs in the reference's order: of all
-pairs, and of those in which both are within 0.02 nats of the reference's best. Trials by the same rng_seed share
+pairs, and of those in which both are within 0.02 nats of the reference's best; then how far optima and a structural
+change move with the size, and by how much a size's order is behind the proxy's. Trials by the same rng_seed share
 initial weights.
 """
 
@@ -17,15 +18,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
+
+import numpy as np
 
 from evaluator.devices.found import gpus
 from evaluator.pool import Evaluator
@@ -191,6 +195,15 @@ def report_on(rows: Sequence[Mapping[str, Any]]) -> None:
             if size == "reference" and count == max(len(each) for each in found.values()):
                 continue  # that is the truth
             print(f"| {size} | {count} | {count * fmean(costs[size]):.0f} | " + " | ".join(scores) + " |")
+    whole = {size: found for size, found in values.items() if set(recipes()) <= set(found)}
+    if not whole:
+        return
+    print("\n| size | best rate, times Muon's | NorMuon behind Muon, tuned | as they are | pairs lost on the proxy |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for size, found in whole.items():
+        behind = "-" if size in ("reference", "proxy") else lost(truth, values["proxy"], found)
+        cells = (optimum(found), tuned_gap(found), gap(found, "normuon", "muon"), behind)
+        print(f"| {size} | " + " | ".join(cells) + " |")
 
 
 def spread(by_seed: Mapping[int, float]) -> str:
@@ -201,10 +214,57 @@ def spread(by_seed: Mapping[int, float]) -> str:
     return f"{fmean(found):.4f}" + (f" ± {stdev(found):.4f}" if len(found) > 1 else "")
 
 
+def optimum(found: Values) -> str:
+    """Where a parabola through Muon's losses over the logarithm of its rate is lowest: mean and spread of rng_seeds."""
+    rates = _rates("muon")
+    lowest = []
+    for rng_seed in _shared(found, rates):
+        curve = np.polyfit(
+            [math.log2(factor) for factor in rates.values()], [found[name][rng_seed] for name in rates], 2
+        )
+        lowest.append(2 ** (-curve[1] / (2 * curve[0])))
+    return f"{fmean(lowest):.2f}" + (f" ± {stdev(lowest):.2f}" if len(lowest) > 1 else "")
+
+
+def tuned_gap(found: Values) -> str:
+    """How far NorMuon at its best rate is behind Muon at its own, where both rates are the best of means."""
+    best = {name: min(_rates(name), key=lambda recipe: fmean(found[recipe].values())) for name in _SEEDS}
+    return gap(found, best["normuon"], best["muon"])
+
+
+def gap(found: Values, one: str, other: str) -> str:
+    """Mean difference of two recipes, and its spread over rng_seeds."""
+    return spread({seed: found[one][seed] - found[other][seed] for seed in _shared(found, (one, other))})
+
+
+def lost(truth: Mapping[str, float], proxy: Values, found: Values) -> str:
+    """Share of pairs that the proxy puts in order less a size's share, with 90 % of draws of the recipes."""
+    names = list(truth)
+    right = [[truth[name] for name in names]]
+    right += [[fmean(values[name].values()) for name in names] for values in (proxy, found)]
+    differences = []
+    random = np.random.default_rng(0)
+    for chosen in [range(len(names)), *random.integers(len(names), size=(2000, len(names)))]:
+        pairs = [(a, b) for a, b in combinations(chosen, 2) if a != b]
+        differences.append(in_order(right[0], right[1], pairs) - in_order(right[0], right[2], pairs))
+    low, high = np.quantile(differences[1:], (0.05, 0.95))
+    return f"{differences[0]:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _rates(name: str) -> dict[str, float]:
+    """Recipes of a seed program that differ in Muon's rate alone, and the factors."""
+    return {name: 1.0} | {f"{on}, {what} x {by:g}": by for on, what, by in _CHANGES if (on, what) == (name, "MUON_LR")}
+
+
+def _shared(found: Values, names: Iterable[str]) -> list[int]:
+    """rng_seeds that all of these were run by."""
+    return sorted(set.intersection(*(set(found[name]) for name in names)))
+
+
 def by_count(found: Values, truth: Mapping[str, float]) -> dict[int, list[str]]:
     """Scores of a size by number of rng_seeds, each averaged over all choices of that many."""
     names = [name for name in truth if name in found]
-    seeds = sorted(set.intersection(*(set(found[name]) for name in names))) if names else []
+    seeds = _shared(found, names) if names else []
     scores = {}
     for count in range(1, len(seeds) + 1):
         each = [
