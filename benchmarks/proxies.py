@@ -57,6 +57,9 @@ _CHANGES: tuple[tuple[str, str, float], ...] = (
     ("muon", "HEAD_LR", 0.5),
     ("muon", "EMBED_LR", 0.5),
     ("muon", "MUON_MOMENTUM", 1.29),
+    ("muon", "MUON_WEIGHT_DECAY", 0.25),
+    ("muon", "MUON_WEIGHT_DECAY", 0.5),
+    ("muon", "MUON_WEIGHT_DECAY", 2.0),
     ("muon", "MUON_WEIGHT_DECAY", 4.0),
     ("normuon", "MUON_LR", 0.25),
     ("normuon", "MUON_LR", 0.5),
@@ -195,14 +198,17 @@ def report_on(rows: Sequence[Mapping[str, Any]]) -> None:
             if size == "reference" and count == max(len(each) for each in found.values()):
                 continue  # that is the truth
             print(f"| {size} | {count} | {count * fmean(costs[size]):.0f} | " + " | ".join(scores) + " |")
-    whole = {size: found for size, found in values.items() if set(recipes()) <= set(found)}
+    whole = {size: found for size, found in values.items() if {*_factors("muon"), *_factors("normuon")} <= set(found)}
     if not whole:
         return
-    print("\n| size | best rate, times Muon's | NorMuon behind Muon, tuned | as they are | pairs lost on the proxy |")
-    print("| --- | ---: | ---: | ---: | ---: |")
+    print(
+        "\n| size | best rate, times Muon's | best decay | NorMuon behind, tuned | as it is | pairs lost on the proxy |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for size, found in whole.items():
         behind = "-" if size in ("reference", "proxy") else lost(truth, values["proxy"], found)
-        cells = (optimum(found), tuned_gap(found), gap(found, "normuon", "muon"), behind)
+        best = (optimum(found, _factors("muon", constant)) for constant in ("MUON_LR", "MUON_WEIGHT_DECAY"))
+        cells = (*best, tuned_gap(found), gap(found, "normuon", "muon"), behind)
         print(f"| {size} | " + " | ".join(cells) + " |")
 
 
@@ -214,21 +220,26 @@ def spread(by_seed: Mapping[int, float]) -> str:
     return f"{fmean(found):.4f}" + (f" ± {stdev(found):.4f}" if len(found) > 1 else "")
 
 
-def optimum(found: Values) -> str:
-    """Where a parabola through Muon's losses over the logarithm of its rate is lowest: mean and spread of rng_seeds."""
-    rates = _rates("muon")
+def optimum(found: Values, factors: Mapping[str, float]) -> str:
+    """Where a parabola through losses over the logarithm of a constant is lowest: mean and spread of rng_seeds.
+
+    A dash where a recipe is missing, or a parabola has no lowest point.
+    """
+    if not set(factors) <= set(found):
+        return "-"
     lowest = []
-    for rng_seed in _shared(found, rates):
-        curve = np.polyfit(
-            [math.log2(factor) for factor in rates.values()], [found[name][rng_seed] for name in rates], 2
-        )
+    for rng_seed in _shared(found, factors):
+        losses = [found[name][rng_seed] for name in factors]
+        curve = np.polyfit([math.log2(factor) for factor in factors.values()], losses, 2)
+        if curve[0] <= 0:
+            return "-"
         lowest.append(2 ** (-curve[1] / (2 * curve[0])))
     return f"{fmean(lowest):.2f}" + (f" ± {stdev(lowest):.2f}" if len(lowest) > 1 else "")
 
 
 def tuned_gap(found: Values) -> str:
     """How far NorMuon at its best rate is behind Muon at its own, where both rates are the best of means."""
-    best = {name: min(_rates(name), key=lambda recipe: fmean(found[recipe].values())) for name in _SEEDS}
+    best = {name: min(_factors(name), key=lambda recipe: fmean(found[recipe].values())) for name in _SEEDS}
     return gap(found, best["normuon"], best["muon"])
 
 
@@ -251,9 +262,9 @@ def lost(truth: Mapping[str, float], proxy: Values, found: Values) -> str:
     return f"{differences[0]:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def _rates(name: str) -> dict[str, float]:
-    """Recipes of a seed program that differ in Muon's rate alone, and the factors."""
-    return {name: 1.0} | {f"{on}, {what} x {by:g}": by for on, what, by in _CHANGES if (on, what) == (name, "MUON_LR")}
+def _factors(name: str, constant: str = "MUON_LR") -> dict[str, float]:
+    """Recipes of a seed program that differ in one constant alone, and the factors."""
+    return {name: 1.0} | {f"{on}, {what} x {by:g}": by for on, what, by in _CHANGES if (on, what) == (name, constant)}
 
 
 def _shared(found: Values, names: Iterable[str]) -> list[int]:

@@ -88,6 +88,11 @@ class Problem(Protocol):
         """Memory of a card that a trial may take, trainer and candidate together; an estimate."""
         ...
 
+    @property
+    def text_tokens(self) -> int | None:
+        """Tokens that steps read in order, and again from the start after the last; None where batches are drawn."""
+        ...
+
     def describe(self) -> Mapping[str, object]:
         """Everything that defines the problem except the data: part of each trial's fingerprint."""
         ...

@@ -74,6 +74,11 @@ class CharLM:
         return 0
 
     @property
+    def text_tokens(self) -> None:
+        """None: batches are drawn."""
+        return
+
+    @property
     def brief(self) -> str:
         """The problem in a few sentences."""
         blocks = f"{self.depth} pre-norm block{'s' if self.depth != 1 else ''}"

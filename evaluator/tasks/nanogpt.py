@@ -109,6 +109,11 @@ class NanoGPTProblem:
         weights = 12 * size.depth * size.width**2 + 2 * self.vocabulary * size.width
         return 8 * logits + 72 * weights + _CARD_OVERHEAD
 
+    @property
+    def text_tokens(self) -> int | None:
+        """Those of the shards; the standard library's bytes are for trying things out, and are not counted."""
+        return None if self.data is None else _shards(self.data).trained
+
     def describe(self) -> Mapping[str, object]:
         """Sizes, without the data."""
         return {**asdict(self.size), "vocabulary": self.vocabulary}

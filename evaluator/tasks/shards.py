@@ -38,13 +38,15 @@ class Shards:
         train: Files to train on, in the order of their names, which is the order of training.
         held_out: Files for validation and test.
         vocabulary: Tokens are below this.
-        longest: Tokens of the longest one to train on.
+        trained: Tokens of all that are to train on.
+        longest: Tokens of the longest one of these.
         scored: Tokens of the first one that is held out, which scores trials.
     """
 
     train: tuple[Path, ...]
     held_out: tuple[Path, ...]
     vocabulary: int
+    trained: int
     longest: int
     scored: int
 
@@ -83,8 +85,8 @@ def find_shards(folder: Path) -> Shards:
         tokens = read_shard(path)
         _check_vocabulary(path, tokens, vocabulary)
         sizes[path] = len(tokens)
-    longest = max(sizes[path] for path in train)
-    return Shards(tuple(train), tuple(held_out), vocabulary, longest, sizes[held_out[0]])
+    trained = [sizes[path] for path in train]
+    return Shards(tuple(train), tuple(held_out), vocabulary, sum(trained), max(trained), sizes[held_out[0]])
 
 
 def _check_vocabulary(path: Path, tokens: Tokens, vocabulary: int) -> None:

@@ -95,7 +95,7 @@ def command(
         asked = _file(Path(target), task, text, rung, train_steps)
     if check and not asked.stored:
         raise click.UsageError(f"the run has no such trials of {asked.name} on the {rung} rung")
-    places = slots.of(asked.task, ranks, rung)
+    places = slots.of(asked.task, ranks, (rung,))
     if check and places.cards:
         raise click.UsageError("--check compares bitwise, and trials on a card do not repeat bitwise")
     stored = asked.stored if check else {}

@@ -92,9 +92,11 @@ def command(
             )
         try:
             if target is None:
-                _against_seed(store, run, task, id, program, slots.of(task, ranks), as_json)
+                _against_seed(store, run, task, id, program, slots.of(task, ranks, ("full",)), as_json)
             else:
-                by_rule(store, run, task, id, target, wanted, slots.of(task, ranks), as_json)
+                length = known.plan.train_steps if known is not None else wanted.train_steps
+                places = slots.of(task, ranks, ("full",), length)
+                by_rule(store, run, task, id, target, wanted, places, as_json)
         except PromotionError as error:
             raise click.UsageError(str(error)) from error
         except EvaluatorError as error:

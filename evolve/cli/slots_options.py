@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -50,23 +50,31 @@ class Asked:
     def __init__(self, jobs: int | None, gpus: tuple[int, ...] | None, trials_per_gpu: int | None, weak: bool) -> None:
         self._asked = jobs, gpus, trials_per_gpu, weak
 
-    def of(self, task: Task, ranks: int = 1, rung: str = "full") -> Slots:
-        """The slots for a task.
+    def of(
+        self, task: Task, ranks: int = 1, rungs: Sequence[str] | None = None, train_steps: int | None = None
+    ) -> Slots:
+        """The slots for a task; says on stderr what will be short there.
 
         Args:
             task: The task.
             ranks: Cards that train one trial together.
-            rung: The rung that they are for.
+            rungs: The rungs that they are for; None for those of a search.
+            train_steps: Length of trials, where it is not the rung's.
 
         Raises:
             click.UsageError: It cannot be trained there.
         """
-        from evolve.slots import SlotsError, slots_for
+        from evolve.shortage import shortages
+        from evolve.slots import SEARCH_RUNGS, SlotsError, slots_for
 
+        rungs = SEARCH_RUNGS if rungs is None else rungs
         try:
-            return slots_for(task, *self._asked, ranks, rung)
+            slots = slots_for(task, *self._asked, ranks, rungs[-1])
         except SlotsError as error:
             raise click.UsageError(str(error)) from error
+        for shortage in shortages(task, rungs, slots.devices, train_steps):
+            click.echo(f"note: {shortage}", err=True)
+        return slots
 
 
 ranks_option = click.option(

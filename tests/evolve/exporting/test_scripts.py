@@ -15,7 +15,7 @@ from texts import HOOKS, STRAIGHT, TRIALS
 from evaluator.pool import Evaluator
 from evaluator.records import TrialRequest
 from evaluator.tasks.nanogpt import NanoGPT
-from evaluator.tasks.shards import write_note, write_shard
+from evaluator.tasks.shards import read_shard, write_note, write_shard
 from evaluator.tasks.text import load_text
 from evolve.exporting.marks import ExportError
 from evolve.exporting.script import Numbers, complete_script
@@ -44,13 +44,18 @@ def shards(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def trials(shards):
     """What the engine makes of the genomes, and the numbers for scripts."""
+    return trained(shards, GENOMES)
+
+
+def trained(shards: Path, genomes: dict[str, str]):
+    """The curves of the engine's trials on shards, and the numbers for scripts."""
     task = NanoGPT(shards, tiny=True)
     rung = rung_of(task.promotion_rung(), STEPS, EVERY, 2, 3000)
     curves = {}
     with Evaluator(task, 2) as evaluator:
         tickets = {
             evaluator.submit(TrialRequest(digest(source), source, rung, seed)): (name, seed)
-            for name, source in GENOMES.items()
+            for name, source in genomes.items()
             for seed in (3000, 3001)
         }
         while len(curves) < len(tickets):
@@ -106,6 +111,29 @@ TAKEN = [
     "sizes",
 ]
 TAKEN += ["step", "turned", "val_loss", "Block", "GPT", "Linear", "RMSNorm"]
+
+
+@pytest.mark.parametrize("held_out", [400, 2048])
+def test_of_a_short_held_out_shard_it_scores_what_the_engine_does(held_out, shards, tmp_path):
+    for path in shards.glob("*_train_*.bin"):
+        (tmp_path / path.name).symlink_to(path)
+    write_shard(tmp_path / "text_val_000000.bin", read_shard(shards / "text_val_000000.bin")[:held_out])
+    write_note(tmp_path, 256)
+    curves, numbers = trained(tmp_path, {"muon": GENOMES["muon"]})
+    script = complete_script(GENOMES["muon"], "t", numbers)
+    assert run(script, tmp_path, tmp_path, "1") == [curves["muon", 3000]]
+
+
+def test_our_own_script_says_what_is_missing(shards, trials, tmp_path):
+    write_shard(tmp_path / "text_train_000000.bin", read_shard(shards / "text_train_000000.bin"))
+    write_shard(tmp_path / "text_val_000000.bin", read_shard(shards / "text_val_000000.bin")[:256])
+    (tmp_path / "script.py").write_text(complete_script(GENOMES["muon"], "t", trials[1]))
+    environment = {**os.environ, "DATA": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-P", "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"{tmp_path}/text_val_000000.bin holds 256 tokens: expected more than 256\n"
 
 
 def test_our_own_script_gives_way_to_names_of_the_genome(trials, shards, tmp_path):
