@@ -8,47 +8,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evaluator.devices.found import gpus
+from evaluator.records import Rung
 from evaluator.tasks.base import Task
+from evolve.slots import Slots
 
 
-def shortages(
-    task: Task, rungs: Sequence[str], devices: Sequence[str], train_steps: int | None = None
-) -> tuple[str, ...]:
+def shortages(task: Task, rungs: Sequence[Rung], slots: Slots) -> tuple[str, ...]:
     """What a user should know, a sentence each.
 
     Args:
         task: What is trained.
         rungs: On which of its rungs.
-        devices: Names of the devices.
-        train_steps: Length of trials, where it is not the rung's.
+        slots: Where.
     """
-    return (*_text(task, rungs, train_steps), *_memory(task, rungs, devices))
+    return (*_text(task, rungs), *_memory(task, rungs, slots))
 
 
-def _text(task: Task, rungs: Sequence[str], train_steps: int | None) -> tuple[str, ...]:
-    """On the rung that reads most, where that is more than there is."""
-    reads = {
-        rung.name: (train_steps or rung.train_steps) * task.problem(rung).tokens_per_step
-        for rung in map(task.rung, rungs)
-    }
-    most = max(reads, key=reads.__getitem__)
-    there = task.problem(task.rung(most)).text_tokens
-    if there is None or reads[most] <= there:
+def _text(task: Task, rungs: Sequence[Rung]) -> tuple[str, ...]:
+    """On the rung that reads the text most often, where that is more than once."""
+    times = {rung.name: rung.train_steps / (task.problem(rung).text_steps or rung.train_steps) for rung in rungs}
+    most = max(times, key=times.__getitem__)
+    if times[most] <= 1:
         return ()
     return (
-        f"a trial of the {most} rung reads {reads[most]:,} tokens and the text has {there:,}, which come "
-        f"{reads[most] / there:.1f} times: prepare more text, or take losses for those of a repeated one",
+        f"a trial of the {most} rung reads the text {times[most]:.2f} times: prepare more, or take its losses for "
+        "those of a repeated text",
     )
 
 
-def _memory(task: Task, rungs: Sequence[str], devices: Sequence[str]) -> tuple[str, ...]:
+def _memory(task: Task, rungs: Sequence[Rung], slots: Slots) -> tuple[str, ...]:
     """On the rung that takes most of a card, where that is more than the smallest has."""
-    there = [gpus()[int(device.partition(":")[2])].memory_bytes for device in devices if device != "cpu"]
-    takes = {name: task.problem(task.rung(name)).card_bytes for name in rungs}
+    if not slots.cards:
+        return ()
+    there = min(gpus()[int(device.partition(":")[2])].memory_bytes for device in slots.devices)
+    together = slots.jobs * slots.ranks // slots.cards
+    takes = {rung.name: (1 if rung.alone else together) * task.problem(rung).card_bytes for rung in rungs}
     most = max(takes, key=takes.__getitem__)
-    if not there or takes[most] <= min(there):
+    if takes[most] <= there:
         return ()
     return (
-        f"a trial of the {most} rung takes some {takes[most] / 2**30:.0f} GiB of a card and the smallest chosen has "
-        f"{min(there) / 2**30:.0f}: it may run out of memory, which ends it without a value",
+        f"the trials of the {most} rung that train at once on a card may take {takes[most] / 2**30:.1f} GiB of its "
+        f"{there / 2**30:.1f}: those that run out of memory end without a value",
     )

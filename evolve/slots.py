@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evaluator.devices.found import gpus, model_of, shares
+from evaluator.records import Rung
 from evaluator.sandbox import usable
 from evaluator.tasks.base import Task
 
@@ -60,7 +61,7 @@ def slots_for(
     trials_per_gpu: int | None,
     weak: bool,
     ranks: int = 1,
-    rung: str = "full",
+    rung: Rung | None = None,
 ) -> Slots:
     """The slots that a user asked for, or those that suit the task on this machine.
 
@@ -71,7 +72,7 @@ def slots_for(
         trials_per_gpu: Trials at once on each card; None for as many as its processor cores can serve.
         weak: Whether candidates may be confined by resource limits alone.
         ranks: Cards that train one trial together.
-        rung: The rung that they are for.
+        rung: The rung that they are for; None for the full one.
 
     Raises:
         SlotsError: The task or the machine cannot do that.
@@ -103,7 +104,7 @@ def slots_for(
     if ranks > 1 and trials_per_gpu is not None:
         raise SlotsError("--gpus-per-trial: such a trial has its cards to itself; leave --trials-per-gpu out")
     if ranks > 1:
-        _check_ranks(task, rung, ranks, len(chosen))
+        _check_ranks(task, rung or task.rung("full"), ranks, len(chosen))
     need = max(task.problem(task.rung(name)).card_bytes for name in SEARCH_RUNGS)
     room = min(gpus()[index].memory_bytes for index in chosen) // need
     most = TRIALS_PER_SHARED_GPU if shares() else TRIALS_PER_GPU
@@ -112,11 +113,11 @@ def slots_for(
     return Slots(places, tuple(f"cuda:{index}" for index in chosen), sandboxes, ranks)
 
 
-def _check_ranks(task: Task, rung: str, ranks: int, cards: int) -> None:
-    parts = task.problem(task.rung(rung)).parts
+def _check_ranks(task: Task, rung: Rung, ranks: int, cards: int) -> None:
+    parts = task.problem(rung).parts
     possible = [number for number in range(1, parts + 1) if parts % number == 0 and cards % number == 0]
     if ranks not in possible:
         raise SlotsError(
-            f"--gpus-per-trial {ranks}: a step of {task.name}'s {rung} rung is {parts} passes, and {cards} cards were "
-            f"chosen; both must come out even: choose {' or '.join(map(str, possible))}"
+            f"--gpus-per-trial {ranks}: a step of {task.name}'s {rung.name} rung is {parts} passes, and {cards} cards "
+            f"were chosen; both must come out even: choose {' or '.join(map(str, possible))}"
         )

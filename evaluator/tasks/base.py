@@ -89,8 +89,8 @@ class Problem(Protocol):
         ...
 
     @property
-    def text_tokens(self) -> int | None:
-        """Tokens that steps read in order, and again from the start after the last; None where batches are drawn."""
+    def text_steps(self) -> int | None:
+        """Steps after which training begins the text again; None where batches are drawn."""
         ...
 
     def describe(self) -> Mapping[str, object]:

@@ -74,7 +74,7 @@ class CharLM:
         return 0
 
     @property
-    def text_tokens(self) -> None:
+    def text_steps(self) -> None:
         """None: batches are drawn."""
         return
 

@@ -110,9 +110,9 @@ class NanoGPTProblem:
         return 8 * logits + 72 * weights + _CARD_OVERHEAD
 
     @property
-    def text_tokens(self) -> int | None:
-        """Those of the shards; the standard library's bytes are for trying things out, and are not counted."""
-        return None if self.data is None else _shards(self.data).trained
+    def text_steps(self) -> int | None:
+        """Those that the shards hold; the standard library's bytes are for trying things out, and not counted."""
+        return None if self.data is None else sum(_shards(self.data).steps(self.tokens_per_step))
 
     def describe(self) -> Mapping[str, object]:
         """Sizes, without the data."""
@@ -252,10 +252,10 @@ class NanoGPT:
 
 def _check_enough(shards: Shards, size: Size, rung: str) -> None:
     step, one_pass = size.batch * size.context, size.microbatch * size.context
-    if shards.longest < step + 2:
+    if not any(shards.steps(step)):
         raise ShardError(
             f"the {rung} rung takes {step:,} tokens a step, and the longest shard to train on, in "
-            f"{shards.train[0].parent}, has {shards.longest:,}: prepare more text"
+            f"{shards.train[0].parent}, has {max(shards.trained):,}: prepare more text"
         )
     if shards.scored < 2 * one_pass + 1:
         raise ShardError(

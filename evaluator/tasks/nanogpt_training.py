@@ -20,7 +20,7 @@ from evaluator.tasks.gpt import GPT
 from evaluator.tasks.nanogpt import BENCHMARK_HELD_OUT, token_bytes
 from evaluator.tasks.nanogpt_forward import features, summed_loss, turns
 from evaluator.tasks.recorded import Recorded
-from evaluator.tasks.shards import ShardError, find_shards, read_shard
+from evaluator.tasks.shards import ShardError, find_shards, read_shard, steps_in
 
 if TYPE_CHECKING:
     from evaluator.tasks.nanogpt import NanoGPTProblem
@@ -176,8 +176,7 @@ class Batches:
             self._shards = [np.frombuffer(token_bytes()[0], dtype=np.uint8).astype(np.uint16)]
         else:
             self._shards = [read_shard(path) for path in find_shards(data).train]
-        # A shard is left once its rest holds no more than one batch and the token that follows.
-        self._steps = [max(0, (len(shard) - 2) // tokens) for shard in self._shards]
+        self._steps = [steps_in(len(shard), tokens) for shard in self._shards]
         if not any(self._steps):
             raise ShardError(f"the training shards in {data} hold less than the {tokens:,} tokens of one step each")
 

@@ -38,17 +38,19 @@ class Shards:
         train: Files to train on, in the order of their names, which is the order of training.
         held_out: Files for validation and test.
         vocabulary: Tokens are below this.
-        trained: Tokens of all that are to train on.
-        longest: Tokens of the longest one of these.
+        trained: Tokens of each one to train on.
         scored: Tokens of the first one that is held out, which scores trials.
     """
 
     train: tuple[Path, ...]
     held_out: tuple[Path, ...]
     vocabulary: int
-    trained: int
-    longest: int
+    trained: tuple[int, ...]
     scored: int
+
+    def steps(self, tokens_per_step: int) -> list[int]:
+        """Steps that each one to train on gives."""
+        return [steps_in(tokens, tokens_per_step) for tokens in self.trained]
 
     def digest(self) -> str:
         """Hex digest of the shards' sizes and of evenly spaced samples of their bytes.
@@ -65,6 +67,11 @@ class Shards:
                     file.seek(max(0, size - _SAMPLE_BYTES) * place // (_SAMPLES - 1))
                     digest.update(file.read(_SAMPLE_BYTES))
         return digest.hexdigest()
+
+
+def steps_in(tokens: int, tokens_per_step: int) -> int:
+    """Steps that a shard gives: it is left once its rest holds no more than one batch and the token that follows."""
+    return max(0, (tokens - 2) // tokens_per_step)
 
 
 def find_shards(folder: Path) -> Shards:
@@ -85,8 +92,8 @@ def find_shards(folder: Path) -> Shards:
         tokens = read_shard(path)
         _check_vocabulary(path, tokens, vocabulary)
         sizes[path] = len(tokens)
-    trained = [sizes[path] for path in train]
-    return Shards(tuple(train), tuple(held_out), vocabulary, sum(trained), max(trained), sizes[held_out[0]])
+    trained = tuple(sizes[path] for path in train)
+    return Shards(tuple(train), tuple(held_out), vocabulary, trained, sizes[held_out[0]])
 
 
 def _check_vocabulary(path: Path, tokens: Tokens, vocabulary: int) -> None:

@@ -95,13 +95,13 @@ def command(
         asked = _file(Path(target), task, text, rung, train_steps)
     if check and not asked.stored:
         raise click.UsageError(f"the run has no such trials of {asked.name} on the {rung} rung")
-    places = slots.of(asked.task, ranks, (rung,))
+    promoted = check and rung == "full"  # what a run has there are promotions' trials, on the test split
+    on = asked.on or (asked.task.promotion_rung() if promoted else asked.task.rung(rung))
+    places = slots.of(asked.task, ranks, [on])
     if check and places.cards:
         raise click.UsageError("--check compares bitwise, and trials on a card do not repeat bitwise")
     stored = asked.stored if check else {}
     seeds = tuple(stored) or tuple(dict.fromkeys(rng_seeds)) or (0,)
-    promoted = check and rung == "full"  # what a run has there are promotions' trials, on the test split
-    on = asked.on or (asked.task.promotion_rung() if promoted else asked.task.rung(rung))
     requests = [TrialRequest(asked.digest, asked.source, on, seed) for seed in seeds]
     found = []
     for trial in _trials(asked.task, requests, places):

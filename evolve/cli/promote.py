@@ -92,11 +92,9 @@ def command(
             )
         try:
             if target is None:
-                _against_seed(store, run, task, id, program, slots.of(task, ranks, ("full",)), as_json)
+                _against_seed(store, run, task, id, program, slots.of(task, ranks, [task.promotion_rung()]), as_json)
             else:
-                length = known.plan.train_steps if known is not None else wanted.train_steps
-                places = slots.of(task, ranks, ("full",), length)
-                by_rule(store, run, task, id, target, wanted, places, as_json)
+                by_rule(store, run, task, id, target, wanted, lambda rung: slots.of(task, ranks, [rung]), as_json)
         except PromotionError as error:
             raise click.UsageError(str(error)) from error
         except EvaluatorError as error:

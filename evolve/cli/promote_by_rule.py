@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
 
 def by_rule(
-    store: Store, run: Run, task: Task, program: int, target: float, wanted: Wanted, places: Slots, as_json: bool
+    store: Store,
+    run: Run,
+    task: Task,
+    program: int,
+    target: float,
+    wanted: Wanted,
+    slots: Callable[[Rung], Slots],
+    as_json: bool,
 ) -> None:
     """Promote a program by the benchmark's rule.
 
@@ -39,7 +46,7 @@ def by_rule(
         program: Id of the program.
         target: Loss to get below, nats per token.
         wanted: What the user said of the plan.
-        places: Where runs are made.
+        slots: Where runs of a rung are made.
         as_json: Whether to print JSON.
 
     Raises:
@@ -65,6 +72,7 @@ def by_rule(
     full = task.promotion_rung()
     first = terms.rng_seeds[0] if terms else fresh_rng_seed(store, full)
     rung = rung_of(full, plan.train_steps, every, plan.most, first)
+    places = slots(rung)
     with Evaluator(task, places.jobs, places.sandboxes, places.devices, places.ranks) as evaluator:
         fingerprint = evaluator.fingerprint(rung)
         if terms is None:

@@ -112,7 +112,7 @@ def command(
         config = Config.from_dict(store.run)
         needs = ("smoke", "proxy") if proven else ("smoke", "proxy", rung)
         task = task_of(config, needs)
-        places = slots.of(task)
+        places = slots.of(task, rungs=[task.rung(name) for name in needs])
         budget = Budget(budget_time, None, budget_trials, gpu_hours=budget_gpu_hours).on(places.cards)
         report: Mapping[str, Any] | None = None
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from evaluator.records import Rung
     from evaluator.tasks.base import Task
     from evolve.slots import Slots
 
@@ -50,16 +51,13 @@ class Asked:
     def __init__(self, jobs: int | None, gpus: tuple[int, ...] | None, trials_per_gpu: int | None, weak: bool) -> None:
         self._asked = jobs, gpus, trials_per_gpu, weak
 
-    def of(
-        self, task: Task, ranks: int = 1, rungs: Sequence[str] | None = None, train_steps: int | None = None
-    ) -> Slots:
+    def of(self, task: Task, ranks: int = 1, rungs: Sequence[Rung] | None = None) -> Slots:
         """The slots for a task; says on stderr what will be short there.
 
         Args:
             task: The task.
             ranks: Cards that train one trial together.
             rungs: The rungs that they are for; None for those of a search.
-            train_steps: Length of trials, where it is not the rung's.
 
         Raises:
             click.UsageError: It cannot be trained there.
@@ -67,12 +65,12 @@ class Asked:
         from evolve.shortage import shortages
         from evolve.slots import SEARCH_RUNGS, SlotsError, slots_for
 
-        rungs = SEARCH_RUNGS if rungs is None else rungs
+        rungs = [task.rung(name) for name in SEARCH_RUNGS] if rungs is None else rungs
         try:
             slots = slots_for(task, *self._asked, ranks, rungs[-1])
         except SlotsError as error:
             raise click.UsageError(str(error)) from error
-        for shortage in shortages(task, rungs, slots.devices, train_steps):
+        for shortage in shortages(task, rungs, slots):
             click.echo(f"note: {shortage}", err=True)
         return slots
 

@@ -6,9 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from evaluator.tasks.shards import write_note, write_shard
 from evolve.birth import entered
 from evolve.cli import main
 from evolve.config import Config
@@ -24,14 +26,19 @@ def evolve(*args: object):
     return CliRunner().invoke(main, [*map(str, args)], catch_exceptions=False)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Path:
-    """A run of two programs, the second promoted."""
-    folder = tmp_path_factory.mktemp("run")
+def begun(folder: Path) -> None:
+    """A run of two programs."""
     Store.create(folder / "population.db", Config(task="nanogpt-tiny").as_dict()).close()
     with Store.open(folder / "population.db", write=True) as store:
         for id, genome in enumerate((g for g in shipped() if g.name in ("adamw", "muon")), 1):
             store.append_program(replace(entered(genome, "seed", id), seq=id))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A run of two programs, the second promoted."""
+    folder = tmp_path_factory.mktemp("run")
+    begun(folder)
     done = evolve("promote", 2, "--run", folder, *PLAN)
     assert done.exit_code == 0, done.output
     assert "accepted: shown to reach 5.4 from step 4 on, with 3 runs" in " ".join(done.output.split())
@@ -59,6 +66,24 @@ def test_the_runs_can_be_made_again_from_the_folder_alone(run):
     done = evolve("eval", run / "promotions" / "0002-nanogpt-tiny", "--check", "--rng-seed", 3001)
     assert done.exit_code == 0
     assert "equal" in done.stdout
+
+
+def test_a_text_that_is_begun_again_is_told_by_the_length_of_the_runs(tmp_path):
+    shards, folder = tmp_path / "shards", tmp_path / "run"
+    for path in (shards, folder):
+        path.mkdir()
+    text = np.arange(4000, dtype=np.uint16) % 256
+    write_shard(shards / "text_train_000000.bin", text[:2562])  # ten steps
+    write_shard(shards / "text_val_000000.bin", text)
+    write_note(shards, 256)
+    begun(folder)
+    on = ("--run", folder, "--data", shards, "--target", 9, "--looks", 2)
+    assert "note:" not in evolve("promote", 1, *on, "--train-steps", 10).output
+    again = evolve("promote", 2, *on, "--train-steps", 15)
+    assert "note: a trial of the full rung reads the text 1.50 times" in again.stderr
+    remade = evolve("eval", folder / "promotions" / "0002-nanogpt-tiny", "--data", shards, "--check")
+    assert remade.exit_code == 0
+    assert "reads the text 1.50 times" in remade.stderr
 
 
 def test_export_writes_once_and_the_script_holds_the_genome(run, tmp_path):

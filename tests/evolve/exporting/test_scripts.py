@@ -133,7 +133,10 @@ def test_our_own_script_says_what_is_missing(shards, trials, tmp_path):
         [sys.executable, "-P", "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert done.stderr == f"{tmp_path}/text_val_000000.bin holds 256 tokens: expected more than 256\n"
+    assert (
+        done.stderr == f"{tmp_path}/text_val_000000.bin holds 256 tokens, expected more than 256: prepare more text\n"
+    )
+    assert not (tmp_path / "logs").exists()
 
 
 def test_our_own_script_gives_way_to_names_of_the_genome(trials, shards, tmp_path):
