@@ -138,17 +138,19 @@ def train(options: argparse.Namespace, size: str, left: Sequence[tuple[str, int]
             for name, rng_seed in left
         }
         rows, ended = [], began
-        while tickets and time.monotonic() < until:
-            for ticket, trial in evaluator.wait(max(0.1, until - time.monotonic())):
-                (name, rng_seed), ended = tickets.pop(ticket), time.monotonic()
-                row = {"data": data, "size": size, "steps": options.steps, "recipe": name}
-                row |= {"rng_seed": rng_seed, "value": trial.value, "outcome": str(trial.outcome)}
-                rows.append({**row, "reason": trial.reason[:200], "card": gpus()[0].model})
-        # The card is shared by all, so a trial's own seconds say nothing of what it costs.
-        cost = (ended - began) / max(1, len(rows))
-        with open(options.rows, "a", encoding="utf-8") as file:
-            for row in rows:
-                file.write(json.dumps({**row, "card_seconds": round(cost, 2), "at_once": at_once}) + "\n")
+        try:
+            while tickets and time.monotonic() < until:
+                for ticket, trial in evaluator.wait(max(0.1, until - time.monotonic())):
+                    (name, rng_seed), ended = tickets.pop(ticket), time.monotonic()
+                    row = {"data": data, "size": size, "steps": options.steps, "recipe": name}
+                    row |= {"rng_seed": rng_seed, "value": trial.value, "outcome": str(trial.outcome)}
+                    rows.append({**row, "reason": trial.reason[:200], "card": gpus()[0].model})
+        finally:  # what a card was lent for is not lost with the trial that goes wrong
+            # The card is shared by all, so a trial's own seconds say nothing of what it costs.
+            cost = (ended - began) / max(1, len(rows))
+            with open(options.rows, "a", encoding="utf-8") as file:
+                for row in rows:
+                    file.write(json.dumps({**row, "card_seconds": round(cost, 2), "at_once": at_once}) + "\n")
         print(f"{size}: {len(rows)} of {len(left)} trials, {cost:.1f} s each", flush=True)
 
 
@@ -191,13 +193,15 @@ def report_on(rows: Sequence[Mapping[str, Any]]) -> None:
     for name in sorted(truth, key=truth.__getitem__):
         cells = (spread(values[size].get(name, {})) for size in values)
         print(f"| {name} | " + " | ".join(cells) + " |")
-    print("\n| size | rng_seeds | card seconds a recipe | Spearman | pairs in order | of those near the best |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    print(
+        "\n| size | recipes | rng_seeds | card seconds a recipe | Spearman | pairs in order | of those near the best |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for size, found in values.items():
-        for count, scores in sorted(by_count(found, truth).items()):
-            if size == "reference" and count == max(len(each) for each in found.values()):
-                continue  # that is the truth
-            print(f"| {size} | {count} | {count * fmean(costs[size]):.0f} | " + " | ".join(scores) + " |")
+        names = [name for name in truth if name in found]
+        for count, scores in by_count(found, names, None if size == "reference" else truth).items():
+            cost = f"{count * fmean(costs[size]):.0f}"
+            print(f"| {size} | {len(names)} | {count} | {cost} | " + " | ".join(scores) + " |")
     whole = {size: found for size, found in values.items() if {*_factors("muon"), *_factors("normuon")} <= set(found)}
     if not whole:
         return
@@ -234,6 +238,8 @@ def optimum(found: Values, factors: Mapping[str, float]) -> str:
         if curve[0] <= 0:
             return "-"
         lowest.append(2 ** (-curve[1] / (2 * curve[0])))
+    if not lowest:
+        return "-"
     return f"{fmean(lowest):.2f}" + (f" ± {stdev(lowest):.2f}" if len(lowest) > 1 else "")
 
 
@@ -250,7 +256,9 @@ def gap(found: Values, one: str, other: str) -> str:
 
 def lost(truth: Mapping[str, float], proxy: Values, found: Values) -> str:
     """Share of pairs that the proxy puts in order less a size's share, with 90 % of draws of the recipes."""
-    names = list(truth)
+    names = [name for name in truth if proxy.get(name) and found.get(name)]
+    if len(names) < 3:
+        return "-"
     right = [[truth[name] for name in names]]
     right += [[fmean(values[name].values()) for name in names] for values in (proxy, found)]
     differences = []
@@ -269,21 +277,34 @@ def _factors(name: str, constant: str = "MUON_LR") -> dict[str, float]:
 
 def _shared(found: Values, names: Iterable[str]) -> list[int]:
     """rng_seeds that all of these were run by."""
-    return sorted(set.intersection(*(set(found[name]) for name in names)))
+    each = [set(found[name]) for name in names]
+    return sorted(set.intersection(*each)) if each else []
 
 
-def by_count(found: Values, truth: Mapping[str, float]) -> dict[int, list[str]]:
-    """Scores of a size by number of rng_seeds, each averaged over all choices of that many."""
-    names = [name for name in truth if name in found]
-    seeds = _shared(found, names) if names else []
-    scores = {}
+def by_count(found: Values, names: Sequence[str], truth: Mapping[str, float] | None) -> dict[int, list[str]]:
+    """Scores of a size by number of rng_seeds: mean of all choices of that many, and their range.
+
+    Args:
+        found: Values of the size.
+        names: The recipes that are ranked.
+        truth: What is right; None for what other rng_seeds of the same size say, where each recipe has some.
+    """
+    seeds, scores = _shared(found, names), {}
     for count in range(1, len(seeds) + 1):
-        each = [
-            agreement([truth[name] for name in names], [fmean(found[name][seed] for seed in chosen) for name in names])
-            for chosen in combinations(seeds, count)
-        ]
-        scores[count] = [f"{fmean(column):.2f}" for column in zip(*each, strict=True)]
+        each = []
+        for chosen in combinations(seeds, count):
+            others = {name: [value for seed, value in found[name].items() if seed not in chosen] for name in names}
+            if truth is not None or all(others.values()):
+                right = [truth[name] if truth is not None else fmean(others[name]) for name in names]
+                each.append(agreement(right, [fmean(found[name][seed] for seed in chosen) for name in names]))
+        if each:
+            scores[count] = [spanned(column) for column in zip(*each, strict=True)]
     return scores
+
+
+def spanned(scores: Sequence[float]) -> str:
+    """Mean and range."""
+    return f"{fmean(scores):.2f}" + (f" ({min(scores):.2f}-{max(scores):.2f})" if len(scores) > 1 else "")
 
 
 def agreement(truth: Sequence[float], guess: Sequence[float]) -> tuple[float, float, float]:
