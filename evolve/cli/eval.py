@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from evolve.cli.common import (
     clear_errors,
@@ -87,6 +88,7 @@ def command(
         raise click.UsageError(
             "--train-steps: runs that are compared with known ones are as long as those; leave it out"
         )
+    _refuse(("task", "rung") if promotion else () if _is_file(target) else ("task", "text"), promotion)
     if promotion:
         asked = _promotion(Path(target), text, rng_seeds)
     elif check or not _is_file(target):
@@ -152,11 +154,40 @@ def _promotion(folder: Path, data: Path | None, rng_seeds: Sequence[int]) -> _As
         terms, source, rows = read_folder(folder)
     except PromotionError as error:
         raise click.UsageError(str(error)) from error
-    task = load_task(terms.task, data.resolve() if data else None, ("full",))
+    task = load_task(terms.task, data.resolve() if data else _data_beside(folder, terms.task), ("full",))
+    if not task.data_digest().startswith(terms.conditions.get("data", "")):
+        raise click.UsageError(
+            f"the plan of {folder} was made on other data than {'that of --data' if data else 'what is known here'}: "
+            "name its own with --data"
+        )
     plan = terms.plan
     on = rung_of(task.promotion_rung(), plan.train_steps, terms.validate_every, plan.most, terms.rng_seeds[0])
     stored = {row.rng_seed: row for row in rows if not rng_seeds or row.rng_seed in rng_seeds}
     return _Asked(task, folder.resolve().name, terms.digest, source, stored, on)
+
+
+def _data_beside(folder: Path, task: str) -> Path | None:
+    """The data of the run that a promotion's folder lies in, if that is on the same task."""
+    from evolve.config import Config
+    from evolve.run import RunError
+
+    try:
+        with reading(folder.resolve().parent.parent) as (_, store):
+            config = Config.from_dict(store.run)
+    except RunError:
+        return None
+    return Path(config.text) if config.text and config.task == task else None
+
+
+def _refuse(options: Sequence[str], promotion: bool) -> None:
+    """Options that a promotion, or a run, has decided."""
+    context = click.get_current_context()
+    for name in options:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            whose = (
+                "a promotion is made again as its plan has it" if promotion else "a program is scored as its run has it"
+            )
+            raise click.UsageError(f"--{'data' if name == 'text' else name}: {whose}; leave the option out")
 
 
 def _file(path: Path, task: str, text: Path | None, rung: str, train_steps: int | None) -> _Asked:

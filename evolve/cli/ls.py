@@ -9,7 +9,7 @@ import click
 
 from evaluator.records import Outcome
 from evolve.cli.common import clear_errors, json_option, reading, run_option
-from evolve.operators import PARENTS
+from evolve.operators import ASKING, PARENTS
 
 if TYPE_CHECKING:
     from evolve.views.tables import ProgramLine
@@ -36,7 +36,7 @@ SHOWN = 30
     help="Sort by estimate (best first), by id, or newest first.",
 )
 @click.option("--island", type=click.IntRange(0), help="Only programs born on this island.")
-@click.option("--operator", type=click.Choice([*PARENTS, "seed", "add"]), help="Only programs made like this.")
+@click.option("--operator", type=click.Choice([*PARENTS, *ASKING, "seed", "add"]), help="Only programs made like this.")
 @click.option("--outcome", type=click.Choice([str(o) for o in Outcome]), help="Only programs whose trials ended so.")
 @click.option("--rejected", is_flag=True, help="Only programs that broke a rule, with the rule.")
 @click.option("-n", "--limit", type=click.IntRange(1), help=f"At most so many; all with --json, else {SHOWN}.")

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from evolve.cli.common import FiniteRange
+
 R = TypeVar("R")
 
 
@@ -119,7 +121,7 @@ def plan_options(function: Callable[..., R]) -> Callable[..., R]:
     )
     @click.option(
         "--step-worth",
-        type=click.FloatRange(0),
+        type=FiniteRange(0),
         metavar="NATS",
         help="Loss that one step of planned length is worth, for --rival; 4.5e-5 by default.",
     )

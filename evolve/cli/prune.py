@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evolve.cli.common import clear_errors, json_option, print_json, run_option, task_of
+from evolve.cli.common import FiniteRange, clear_errors, json_option, print_json, run_option, task_of
 from evolve.cli.search_options import Duration
 from evolve.cli.slots_options import Asked, slots_options
 
@@ -62,7 +62,7 @@ class Margin(click.ParamType):  # type: ignore[type-arg]
 @click.option("--budget-trials", type=click.IntRange(1), metavar="N", help="Stop after N trials.")
 @click.option(
     "--budget-gpu-hours",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     metavar="H",
     help="Stop after so much time of one graphics card; two cards spend twice as much.",
 )

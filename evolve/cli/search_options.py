@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evolve.cli.common import FiniteRange
 from evolve.cli.slots_options import slots_options
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def search_options(function: Callable[..., None]) -> Callable[..., None]:
         click.option("--budget-trials", type=click.IntRange(1), metavar="N", help="Stop after N trials."),
         click.option(
             "--budget-usd",
-            type=click.FloatRange(0, min_open=True),
+            type=FiniteRange(0, min_open=True),
             metavar="USD",
             help="Stop before language models cost more.",
         ),
@@ -97,7 +98,7 @@ def search_options(function: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--budget-gpu-hours",
-            type=click.FloatRange(0, min_open=True),
+            type=FiniteRange(0, min_open=True),
             metavar="H",
             help="Stop after so much running time of one graphics card; two cards spend twice as much.",
         ),

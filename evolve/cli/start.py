@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from evolve.cli.common import clear_errors, load_task, require_length, task_of, train_steps_option
+from evolve.cli.common import FiniteRange, clear_errors, load_task, require_length, task_of, train_steps_option
 from evolve.cli.search_options import Duration, ModelPrice, WeightedModel, go, known_prices, search_options
 from evolve.cli.slots_options import Asked
 
@@ -38,7 +38,7 @@ from evolve.cli.slots_options import Asked
 @click.option("--rng-seed", type=int, default=0, show_default=True, help="Seed of all the search's randomness.")
 @click.option(
     "--pressure",
-    type=click.FloatRange(0, 20),
+    type=FiniteRange(0, 20),
     default=2.0,
     show_default=True,
     help="Selection pressure: 0 draws parents uniformly, higher prefers the best.",

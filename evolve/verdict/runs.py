@@ -13,6 +13,8 @@ Name = str | int
 ENOUGH = 8
 """Validations that must agree to the last digit before two runs count as one. Independent runs of a recipe agree in a
 hundredth of their late losses (sd 0.001, five decimals), so eight in common do not happen; shorter logs cannot tell."""
+_ALL_DIGITS = 10
+"""Decimals from which a loss is written in full: no two runs share one by chance."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ def distinct(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
     """Part runs into those that stand for themselves and those that repeat one of them.
 
     A run repeats another if it has at least `ENOUGH` validations and all of them equal the other's, or if it is an
-    excerpt: fewer validations than the other, all of them equal to the other's.
+    excerpt: fewer validations than the other, all of them equal to the other's. Of losses written in full, one is
+    enough.
     """
     curves = [run.trained() for run in runs]
     order = sorted(range(len(runs)), key=lambda i: (-len(curves[i]), i))
@@ -142,13 +145,16 @@ def distinct(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
 
 
 def _repeats(curve: Mapping[int, float], other: Mapping[int, float]) -> bool:
-    long_enough = len(curve) >= ENOUGH or len(curve) < len(other)
+    long_enough = len(other) >= ENOUGH and (len(curve) >= ENOUGH or len(curve) < len(other))
     return (
         bool(curve)
-        and len(other) >= ENOUGH
-        and long_enough
+        and (long_enough or any(map(_in_full, curve.values())))
         and all(step in other and _same(loss, other[step]) for step, loss in curve.items())
     )
+
+
+def _in_full(loss: float) -> bool:
+    return round(loss, _ALL_DIGITS - 1) != loss and math.isfinite(loss)
 
 
 def _same(a: float, b: float) -> bool:

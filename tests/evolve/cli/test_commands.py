@@ -141,6 +141,8 @@ def test_seeds_lists_the_seed_programs():
         (["start", "--islands", "many"], "not a valid integer"),
         (["start", "--budget-time", "soon"], "expected a positive duration"),
         (["start", "--budget-births", "-3"], "not in the range"),
+        (["start", "--pressure", "nan"], "expected a number, got nan"),
+        (["start", "--budget-gpu-hours", "inf"], "expected a number, got inf"),
         (["start", "--task", "imagenet"], "--task: expected charlm, nanogpt, nanogpt-tiny; got imagenet"),
         (["start", "--operators", "magic"], "--operators: expected perturb"),
         (["start", "--join"], "--join goes with --from"),

@@ -26,9 +26,9 @@ def evolve(*args: object):
     return CliRunner().invoke(main, [*map(str, args)], catch_exceptions=False)
 
 
-def begun(folder: Path) -> None:
+def begun(folder: Path, text: str = "") -> None:
     """A run of two programs."""
-    Store.create(folder / "population.db", Config(task="nanogpt-tiny").as_dict()).close()
+    Store.create(folder / "population.db", Config(task="nanogpt-tiny", text=text).as_dict()).close()
     with Store.open(folder / "population.db", write=True) as store:
         for id, genome in enumerate((g for g in shipped() if g.name in ("adamw", "muon")), 1):
             store.append_program(replace(entered(genome, "seed", id), seq=id))
@@ -81,9 +81,43 @@ def test_a_text_that_is_begun_again_is_told_by_the_length_of_the_runs(tmp_path):
     assert "note:" not in evolve("promote", 1, *on, "--train-steps", 10).output
     again = evolve("promote", 2, *on, "--train-steps", 15)
     assert "note: a trial of the full rung reads the text 1.50 times" in again.stderr
-    remade = evolve("eval", folder / "promotions" / "0002-nanogpt-tiny", "--data", shards, "--check")
+    promotion = folder / "promotions" / "0002-nanogpt-tiny"
+    remade = evolve("eval", promotion, "--data", shards, "--check")
     assert remade.exit_code == 0
     assert "reads the text 1.50 times" in remade.stderr
+    elsewhere = evolve("eval", promotion, "--check")
+    assert elsewhere.exit_code == 2
+    assert "was made on other data than what is known here: name its own with --data" in " ".join(
+        elsewhere.stderr.split()
+    )
+
+
+def test_a_promotion_is_made_again_on_the_data_of_the_run_around_it(tmp_path):
+    shards, folder = tmp_path / "shards", tmp_path / "run"
+    for path in (shards, folder):
+        path.mkdir()
+    text = np.arange(4000, dtype=np.uint16) % 256
+    write_shard(shards / "text_train_000000.bin", text)
+    write_shard(shards / "text_val_000000.bin", text)
+    write_note(shards, 256)
+    begun(folder, text=str(shards))
+    assert evolve("promote", 2, "--run", folder, *PLAN).exit_code == 0
+    assert evolve("eval", folder / "promotions" / "0002-nanogpt-tiny", "--check").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((2, "--task", "charlm"), "--task: a program is scored as its run has it"),
+        ((2, "--data", "."), "--data: a program is scored as its run has it"),
+        (("promotions/0002-nanogpt-tiny", "--rung", "smoke"), "--rung: a promotion is made again as its plan has it"),
+    ],
+)
+def test_what_is_decided_cannot_be_asked_for(arguments, expected, run, monkeypatch):
+    monkeypatch.chdir(run)
+    done = evolve("eval", *arguments, "--run", run)
+    assert done.exit_code == 2
+    assert expected in " ".join(done.stderr.split())
 
 
 def test_export_writes_once_and_the_script_holds_the_genome(run, tmp_path):
