@@ -15,7 +15,8 @@ WIDTH = 100
 
 def help_text(path: list[str], command: click.Command) -> str:
     """What `-h` prints, at a fixed width."""
-    context = click.Context(command, info_name=" ".join(path), terminal_width=WIDTH, max_content_width=WIDTH)
+    settings = {**main.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+    context = click.Context(command, info_name=" ".join(path), **settings)
     return command.get_help(context)
 
 
