@@ -97,5 +97,21 @@ def prepare(text: Path, folder: Path, vocabulary: int, gpt2: Path | None) -> Non
             raise click.ClickException(str(error)) from error
     click.echo(
         f"{folder}: {made.train:,} tokens to train on, {made.held_out:,} held out, a vocabulary of "
-        f"{made.vocabulary:,}; evolve start --task nanogpt --data {folder}"
+        f"{made.vocabulary:,}; {_what_next(folder)}"
     )
+
+
+def _what_next(folder: Path) -> str:
+    """How to go on with shards: on the largest task that they suffice for."""
+    from evaluator.tasks.nanogpt import NanoGPT
+    from evaluator.tasks.shards import ShardError
+    from evolve.slots import SEARCH_RUNGS
+
+    for task in (NanoGPT(folder), NanoGPT(folder, tiny=True)):
+        try:
+            for name in SEARCH_RUNGS:
+                task.problem(task.rung(name))
+        except ShardError:
+            continue
+        return f"evolve start --task {task.name} --data {folder}"
+    return "too little for any task: prepare more text"

@@ -63,6 +63,13 @@ def test_both_commands_have_help_with_both_spellings(name, options):
     assert all(option in short.output for option in options)
 
 
+def test_what_comes_next_is_the_largest_task_that_there_is_enough_for(tmp_path):
+    own = Path(__file__).parents[3] / "evolve"
+    done = evolve("data", "prepare", "--text", own, "-o", tmp_path / "out", "--vocabulary", 512)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.endswith(f"; evolve start --task nanogpt-tiny --data {tmp_path / 'out'}\n")
+
+
 def test_text_becomes_shards_that_the_task_finds(text, tmp_path):
     out = tmp_path / "out"
     done = evolve("data", "prepare", "--text", text, "-o", out, "--vocabulary", 512)
@@ -71,7 +78,7 @@ def test_text_becomes_shards_that_the_task_finds(text, tmp_path):
     train, held_out = (sum(len(read_shard(path)) for path in part) for part in (shards.train, shards.held_out))
     assert done.stdout == (
         f"{out}: {train:,} tokens to train on, {held_out:,} held out, a vocabulary of {shards.vocabulary:,}; "
-        f"evolve start --task nanogpt --data {out}\n"
+        "too little for any task: prepare more text\n"
     )
     task = get_task("nanogpt", out)
     assert task.shards() == shards
