@@ -48,5 +48,6 @@ def _memory(task: Task, rungs: Sequence[Rung], slots: Slots) -> tuple[str, ...]:
         return ()
     return (
         f"the trials of the {most} rung that train at once on a card may take {takes[most] / 2**30:.1f} GiB of its "
-        f"{there / 2**30:.1f}: those that run out of memory end without a value",
+        f"{there / 2**30:.1f}: a trial that runs out of it in company is tried again "
+        "alone, and one that was alone ends without a value",
     )

@@ -58,7 +58,8 @@ def command(
     LOGS are text logs (lines `step:N/T val_loss:X`; several trials in one file are several runs), JSON lines (a row a
     run with `record` and `curve`, a list of [step, loss]), folders of them, or globs in quotes. A folder is one group
     of runs of one recipe; so are files of one folder, as long as they name the same T; rows are grouped by `record`.
-    Every distinct run counts; a log that repeats another to the last digit does not.
+    Every distinct run counts; a log that repeats another to the last digit does not. (Of fewer
+    than eight validations with few digits nobody can tell; such logs all count.)
 
     The rule must hold at the judged step and at every later step that all runs validated. Judged is the claimed step
     (`record_steps` of a row); without a claim the earliest that passes, else the last.

@@ -13,8 +13,8 @@ Name = str | int
 ENOUGH = 8
 """Validations that must agree to the last digit before two runs count as one. Independent runs of a recipe agree in a
 hundredth of their late losses (sd 0.001, five decimals), so eight in common do not happen; shorter logs cannot tell."""
-_ALL_DIGITS = 10
-"""Decimals from which a loss is written in full: no two runs share one by chance."""
+_FEW_DIGITS, _SINGLE_BITS = 9, 24
+"""Decimals, and bits of a float of single precision: no two runs share a loss that has more of both by chance."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ def distinct(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
     """Part runs into those that stand for themselves and those that repeat one of them.
 
     A run repeats another if it has at least `ENOUGH` validations and all of them equal the other's, or if it is an
-    excerpt: fewer validations than the other, all of them equal to the other's. Of losses written in full, one is
-    enough.
+    excerpt: fewer validations than the other, all of them equal to the other's. Of losses in double
+    precision, written in full, one is enough.
     """
     curves = [run.trained() for run in runs]
     order = sorted(range(len(runs)), key=lambda i: (-len(curves[i]), i))
@@ -154,7 +154,10 @@ def _repeats(curve: Mapping[int, float], other: Mapping[int, float]) -> bool:
 
 
 def _in_full(loss: float) -> bool:
-    return round(loss, _ALL_DIGITS - 1) != loss and math.isfinite(loss)
+    if not math.isfinite(loss):
+        return False
+    single = (math.frexp(loss)[0] * 2**_SINGLE_BITS).is_integer()
+    return not single and round(loss, _FEW_DIGITS) != loss
 
 
 def _same(a: float, b: float) -> bool:

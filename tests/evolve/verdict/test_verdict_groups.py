@@ -100,6 +100,11 @@ def test_short_logs_that_agree_in_all_digits_are_one_run():
     assert len(group(loss, dict(loss), {0: 10.8, 50: 5.814070761203767}).runs) == 2
 
 
+def test_losses_of_single_precision_agree_by_chance_sooner():
+    loss = {0: 10.8, 50: 3.2493603229522705}
+    assert len(group(loss, dict(loss)).runs) == 2
+
+
 def test_runs_of_different_lengths_are_different_recipes():
     found = group_runs([*runs({1: 3.0}, train_steps=400), *runs({1: 3.0}, {1: 3.1}, train_steps=300)])
     assert [(each.record, len(each.runs)) for each in found] == [("a/300", 2), ("a/400", 1)]
