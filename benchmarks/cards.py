@@ -1,7 +1,7 @@
 """What a trial of `nanogpt` costs on a card, and what each technique brings.
 
     python -m benchmarks.cards SHARDS [--parts steps plain ours full] [--trials-per-gpu 1 2 6] [--steps 300]
-                               [--gpus-per-trial 1 2] [--genomes muon adamw]
+                               [--rng-seeds 2] [--gpus-per-trial 1 2] [--genomes muon adamw]
 
 steps: the recorded forward and backward pass of the proxy, and each seed program's optimizer step as Python issues it
 and as the card alone would take it. plain: a script per candidate (`benchmarks.plain_script`). ours: the same genomes
@@ -112,10 +112,10 @@ def plain(shards: Path, count: int, names: Sequence[str], rung: str = "proxy") -
     return found["ms_per_step"] / 1e3
 
 
-def ours(task: NanoGPT, at_once: int, count: int, names: Sequence[str]) -> None:
-    """The same through the evaluator, each genome by two rng_seeds, once its slots are warm."""
+def ours(task: NanoGPT, at_once: int, count: int, names: Sequence[str], rng_seeds: int) -> None:
+    """The same through the evaluator, each genome by so many rng_seeds, once its slots are warm."""
     rung = replace(task.rung("proxy"), train_steps=count, validate_every=count)
-    requests = [TrialRequest(name, GENOMES[name], rung, seed) for seed in range(2) for name in names]
+    requests = [TrialRequest(name, GENOMES[name], rung, seed) for seed in range(rng_seeds) for name in names]
     with Evaluator(task, at_once, devices=("cuda:0",)) as evaluator:
         began = time.perf_counter()
         run(evaluator, [TrialRequest("", GENOMES["adamw"], task.rung("smoke"), seed) for seed in range(at_once)])
@@ -196,6 +196,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=["steps", "plain", "ours", "full"], default=["steps", "ours"])
     parser.add_argument("--trials-per-gpu", type=int, nargs="+", default=[1, 2, 6])
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--rng-seeds", type=int, default=2)
     parser.add_argument("--genomes", nargs="+", choices=list(GENOMES), default=list(GENOMES))
     parser.add_argument("--gpus-per-trial", type=int, nargs="+", default=[1])
     options = parser.parse_args()
@@ -207,7 +208,7 @@ def main() -> None:
         plain(options.shards, options.steps, options.genomes)
     if "ours" in options.parts:
         for at_once in options.trials_per_gpu:
-            ours(task, at_once, options.steps, options.genomes)
+            ours(task, at_once, options.steps, options.genomes, options.rng_seeds)
     if "full" in options.parts:
         for ranks in options.gpus_per_trial:
             full(task, options.shards, ranks)
