@@ -13,9 +13,9 @@ import os
 import random
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -55,6 +55,20 @@ class Settings:
     prices: Mapping[str, Price] | None = None
 
 
+@dataclass(frozen=True)
+class Listed:
+    """What litellm knows of models before any is asked.
+
+    Attributes:
+        prices: What each model costs, where it is on the list.
+        missing: Names of keys that a model is usually asked with and that the environment lacks; models that lack none
+            are left out.
+    """
+
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 class LanguageModels:
     """A process that asks. Use as a context manager.
 
@@ -63,7 +77,7 @@ class LanguageModels:
         settings: How they are asked.
 
     Attributes:
-        prices: What each model costs by litellm's list.
+        listed: What litellm knows of them.
     """
 
     def __init__(self, models: Sequence[str], settings: Settings) -> None:
@@ -74,16 +88,16 @@ class LanguageModels:
         )
         self._process.start()
         theirs.close()
-        self._prices: dict[str, Price] | None = None
+        self._listed: Listed | None = None
 
     @property
-    def prices(self) -> Mapping[str, Price]:
-        """What each model costs by litellm's list, where it is on it; waits until litellm is imported.
+    def listed(self) -> Listed:
+        """What litellm knows of the models; waits until it is imported.
 
         Raises:
             ModelsError: litellm cannot be imported.
         """
-        if self._prices is None:
+        if self._listed is None:
             try:
                 first = self._connection.recv()
             except (EOFError, ConnectionError):
@@ -92,8 +106,8 @@ class LanguageModels:
                 ) from None
             if isinstance(first, str):
                 raise ModelsError(first)
-            self._prices = first
-        return self._prices
+            self._listed = first
+        return self._listed
 
     def fileno(self) -> int:
         """Descriptor that becomes readable when an answer has come."""
@@ -113,8 +127,8 @@ class LanguageModels:
         answers = []
         try:
             while self._connection.poll(0):
-                if self._prices is None:  # what it says first, once litellm is imported
-                    self._prices = dict(self.prices)
+                if self._listed is None:  # what it says first, once litellm is imported
+                    self._listed = self.listed
                 else:
                     answers.append(self._connection.recv())
         except (EOFError, OSError) as error:
@@ -136,14 +150,14 @@ class LanguageModels:
         self.close()
 
 
-def listed_prices(models: Sequence[str]) -> Mapping[str, Price]:
-    """What each model costs by litellm's list, where it is on it.
+def listed(models: Sequence[str]) -> Listed:
+    """What litellm knows of models; asks none, and not the network.
 
     Raises:
         ModelsError: litellm cannot be imported.
     """
     with LanguageModels(models, Settings()) as asked:
-        return asked.prices
+        return asked.listed
 
 
 def _serve(connection: Connection, models: Sequence[str], settings: Settings, parent: int) -> None:
@@ -159,8 +173,9 @@ def _serve(connection: Connection, models: Sequence[str], settings: Settings, pa
         return
     litellm.suppress_debug_info = True
     litellm.telemetry = False
-    connection.send(_prices(litellm, models))
-    asyncio.run(_answer_all(litellm, connection, settings))
+    known = Listed(_prices(litellm, models), _missing(litellm, models))
+    connection.send(known)
+    asyncio.run(_answer_all(litellm, connection, settings, frozenset(known.missing)))
 
 
 def _silence() -> None:
@@ -179,7 +194,14 @@ def _prices(litellm: Any, models: Sequence[str]) -> dict[str, Price]:
     return found
 
 
-async def _answer_all(litellm: Any, connection: Connection, settings: Settings) -> None:
+def _missing(litellm: Any, models: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Of all that litellm finds missing the keys alone: addresses have defaults."""
+    found = {model: litellm.validate_environment(model)["missing_keys"] for model in models}
+    keys = {model: tuple(name for name in names if name.endswith("_KEY")) for model, names in found.items()}
+    return {model: names for model, names in keys.items() if names}
+
+
+async def _answer_all(litellm: Any, connection: Connection, settings: Settings, keyless: Set[str]) -> None:
     loop = asyncio.get_running_loop()
     places = asyncio.Semaphore(settings.at_once)
     ended = loop.create_future()
@@ -187,7 +209,7 @@ async def _answer_all(litellm: Any, connection: Connection, settings: Settings) 
 
     async def answer(question: Question) -> None:
         async with places:
-            connection.send(await _ask(litellm, question, settings))
+            connection.send(await _ask(litellm, question, settings, question.model in keyless))
 
     def done(task: asyncio.Task[None]) -> None:
         tasks.discard(task)
@@ -210,12 +232,12 @@ async def _answer_all(litellm: Any, connection: Connection, settings: Settings) 
     await ended
 
 
-async def _ask(litellm: Any, question: Question, settings: Settings) -> Answer:
+async def _ask(litellm: Any, question: Question, settings: Settings, keyless: bool) -> Answer:
     """One answer, after as many tries as it takes while nothing has been paid."""
     began = time.monotonic()
     jitter = random.Random(question.id)
     for tried in range(1, TRIES + 1):
-        answer, pause = await _try(litellm, question, settings)
+        answer, pause = await _try(litellm, question, settings, keyless)
         answer = replace(answer, seconds=time.monotonic() - began, tries=tried)
         if answer.outcome is not Reply.FAILED or pause is None or tried == TRIES:
             return answer
@@ -224,7 +246,7 @@ async def _ask(litellm: Any, question: Question, settings: Settings) -> Answer:
     raise AssertionError("the last try returns")
 
 
-async def _try(litellm: Any, question: Question, settings: Settings) -> tuple[Answer, float | None]:
+async def _try(litellm: Any, question: Question, settings: Settings, keyless: bool) -> tuple[Answer, float | None]:
     """What came of one request, and the shortest pause before another one; None if another one is no use."""
     messages = [{"role": each.role, "content": each.content} for each in question.messages]
     import openai  # litellm's errors are kinds of its errors
@@ -243,18 +265,33 @@ async def _try(litellm: Any, question: Question, settings: Settings) -> tuple[An
         reason = f"no answer within {settings.timeout:g} s"
         return Answer(question.id, Reply.TIMED_OUT, reason=reason), None
     except openai.OpenAIError as error:  # the base of all of litellm's errors
-        return _error(question, error)
+        return _error(question, error, keyless)
     return _answer(question, response, settings), None
 
 
-def _error(question: Question, error: Any) -> tuple[Answer, float | None]:
+def _error(question: Question, error: Any, keyless: bool) -> tuple[Answer, float | None]:
+    import httpx
+    import openai
+
     reason = " ".join(masked(str(error), os.environ).split())[:500]
     status = getattr(error, "status_code", None)
-    if status in _LATER:
-        return Answer(question.id, Reply.FAILED, reason=reason), _wanted_pause(error)
-    if status in _REFUSED:
-        return Answer(question.id, Reply.FAILED, reason=reason), None
-    return Answer(question.id, Reply.GARBAGE, reason=reason), None  # the model may have been at work, and paid for
+    causes = list(_causes(error))
+    failed = Answer(question.id, Reply.FAILED, reason=reason)
+    if status in _LATER or any(isinstance(each, httpx.ConnectError | httpx.ConnectTimeout) for each in causes):
+        return failed, _wanted_pause(error)
+    # Without a key a client gives up before it sends, by an error of no kind in particular.
+    unsent = keyless and type(causes[-1]) in (openai.OpenAIError, ValueError, ModuleNotFoundError)
+    if status in _REFUSED or unsent:
+        return failed, None
+    return replace(failed, outcome=Reply.GARBAGE), None  # the model may have been at work, and paid for
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it, its root last."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
 
 
 def _wanted_pause(error: Any) -> float:

@@ -79,7 +79,9 @@ def _calls(state: State, spent: Spent) -> str:
         return ""
     waiting = sum(asked.reply is None for asked in state.asked.values())
     cost = f", ${spent.usd:.2f}" if spent.usd else ""
-    return f"{waiting} calls under way, {state.calls} made, {spent.tokens:,} tokens{cost} (reserved ones included)"
+    without = f", {state.unanswered} without an answer" if state.unanswered else ""
+    made = f"{waiting} calls under way, {state.calls} made{without}"
+    return f"{made}, {spent.tokens:,} tokens{cost} (reserved ones included)"
 
 
 def _on_proxy(state: State) -> list[int]:

@@ -121,6 +121,8 @@ class State:
         by_models: Ids of the programs that language models made, oldest first.
         asked: Attempts that wait for a language model, by number.
         calls: Id of the last call.
+        unanswered: Calls that came to nothing: refused, garbled, timed out or lost.
+        unanswered_reason: Why the last of them did.
         tokens: Tokens paid, those that calls under way may cost included.
         usd: The same in US dollars, as far as prices are known.
         barren_models: By model: how many times in a row attempts gave no child, and the last attempt begun by then.
@@ -165,6 +167,8 @@ class State:
         self.by_models: list[int] = []
         self.asked: dict[int, Asked] = {}
         self.calls = 0
+        self.unanswered = 0
+        self.unanswered_reason = ""
         self.tokens = 0
         self.usd = 0.0
         self.barren_models: dict[str, tuple[int, int]] = {}
@@ -365,6 +369,9 @@ class State:
     def _on_reply(self, row: ReplyRow) -> None:
         asked = next(asked for asked in self.asked.values() if asked.last.id == row.call)
         asked.replies[row.call] = row
+        if row.outcome not in (Reply.ANSWERED, Reply.TRUNCATED):
+            self.unanswered += 1
+            self.unanswered_reason = row.reason
         call = asked.last
         tokens, usd = _settled(call, row)
         self.tokens += tokens - call.most_tokens

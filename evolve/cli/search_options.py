@@ -148,6 +148,10 @@ def go(
             )
     if gain is not None:
         click.echo(f"gain: {value(gain.mean)} nats/token {interval(gain.low, gain.high)}")
+    if state.unanswered:
+        click.echo(
+            f"models: {state.unanswered} of {state.calls} calls had no answer; the last: {state.unanswered_reason}"
+        )
     if best is not None:
         verbs = ("show", "lineage", "promote")
         click.echo("next: " + "; ".join(f"evolve {verb} {best.id} --run {run.folder}" for verb in verbs))
@@ -156,29 +160,34 @@ def go(
 def known_prices(
     models: Sequence[str], own: Mapping[str, tuple[float, float]], budget: Budget
 ) -> dict[str, tuple[float, float]]:
-    """What each model costs, where it is known: the user's word before litellm's list.
+    """What each model costs, where it is known: the user's word before litellm's list. Says which keys are missing.
 
     Raises:
         click.UsageError: Models cannot be asked here, a price is for a model that is not used, or money is limited and
-        a
-            price unknown.
+            a price unknown.
     """
     if not models:
         return {}
-    from evolve.llm import ModelsError, listed_prices
+    from evolve.llm import ModelsError, listed
 
     strange = [name for name in own if name not in models]
     if strange:
         raise click.UsageError(f"--price: {', '.join(strange)} is not among the models {', '.join(models)}")
     try:
-        found = listed_prices(models)
+        found = listed(models)
     except ModelsError as error:
         raise click.UsageError(str(error)) from error
-    prices = {name: (price.prompt, price.completion) for name, price in found.items()} | dict(own)
+    prices = {name: (price.prompt, price.completion) for name, price in found.prices.items()} | dict(own)
     unknown = [name for name in models if name not in prices]
     if budget.usd is not None and unknown:
         raise click.UsageError(
             f"--budget-usd: nobody knows what {', '.join(unknown)} costs; say so with --price {unknown[0]}=READ,WRITE "
             "(US dollars per million tokens), or limit --budget-tokens instead"
+        )
+    for name, keys in found.missing.items():
+        click.echo(
+            f"note: {name} is usually asked with {' or '.join(keys)}, not set here: its calls will fail unless its "
+            "provider needs no key",
+            err=True,
         )
     return prices

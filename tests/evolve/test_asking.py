@@ -16,7 +16,7 @@ from test_novelty import measures, sketch
 
 from evaluator.tasks.charlm import CharLM
 from evolve.asker import Asker
-from evolve.budget import Budget
+from evolve.budget import Budget, Spent
 from evolve.config import Config
 from evolve.conversation import messages
 from evolve.engine import Engine, replay
@@ -24,6 +24,7 @@ from evolve.inbox import Inbox
 from evolve.novelty import SAME
 from evolve.operators import ASKING, PARENTS
 from evolve.questions import Question, Reply
+from evolve.report import progress
 from evolve.situation import Situations
 from evolve.views.silent import Silent
 from population.store import Store
@@ -139,6 +140,11 @@ def test_without_any_model_that_answers_structural_operators_go_on(tmp_path):
     state = search(tmp_path, Budget(births=10), SimulatedModels(lambda question: Reply.FAILED))
     assert state.births == 10
     assert {known.operator for known in state.programs.values()} <= {"seed", *PARENTS}
+    assert state.unanswered == state.calls > 0
+    assert (
+        f"{state.calls} made, {state.calls} without an answer"
+        in progress(state, Budget(births=10), Spent(0.0, 0, 0), (), "").calls
+    )
 
 
 @pytest.mark.parametrize("budget", [Budget(usd=1.0), Budget(tokens=300_000), Budget(births=60, usd=0.5)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import selectors
 
+import httpx
+import openai
 import pytest
 from fake_models import fake_models
 
@@ -28,17 +30,17 @@ def models(fake):
         patch.setenv("OPENAI_API_BASE", fake.url)
         patch.setenv("OPENAI_API_KEY", KEY)
         with LanguageModels([MODEL], settings) as process:
-            assert process.prices == {}
+            assert (process.listed.prices, process.listed.missing) == ({}, {})
             while ask(process)[0].outcome is not Reply.ANSWERED:
                 pass  # the first call imports much, which may take longer than its time on a busy machine
             yield process
 
 
-def ask(models, count=1):
+def ask(models, count=1, model=MODEL):
     """So many questions at once; answers in order."""
     answers = {}
     for id in range(count):
-        models.submit(Question(id, MODEL, (Message("user", f"question {id}"),), 500))
+        models.submit(Question(id, model, (Message("user", f"question {id}"),), 500))
     with selectors.DefaultSelector() as selector:
         selector.register(models.fileno(), selectors.EVENT_READ)
         while len(answers) < count:
@@ -93,15 +95,38 @@ def test_what_may_have_been_paid_or_is_refused_goes_back(models, fake, fault, ou
 
 
 def test_a_known_models_price_is_on_the_list():
-    prices = llm.listed_prices(["openai/gpt-4o", "openai/no-such-model"])
+    prices = llm.listed(["openai/gpt-4o", "openai/no-such-model"]).prices
     assert set(prices) == {"openai/gpt-4o"}
     assert prices["openai/gpt-4o"].completion > prices["openai/gpt-4o"].prompt > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "key"),
+    [("openai/fake", "OPENAI_API_KEY"), ("gemini/gemini-2.5-pro", "GEMINI_API_KEY"), ("azure/x", "AZURE_API_KEY")],
+)
+def test_what_no_key_was_there_for_was_not_sent_and_is_not_paid(monkeypatch, model, key):
+    for name in ("OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "AZURE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OPENAI_API_BASE", "http://127.0.0.1:9/v1")
+    with LanguageModels([model], Settings()) as models:
+        assert key in models.listed.missing[model]
+        (answer,) = ask(models, model=model)
+    assert (answer.outcome, answer.tries) == (Reply.FAILED, 1), answer
+
+
+def test_what_reached_nobody_is_tried_again():
+    question = Question(0, MODEL, (Message("user", "anyone there?"),), 500)
+    error = openai.APIConnectionError(request=httpx.Request("POST", "http://127.0.0.1:9/v1"))
+    assert llm._error(question, error, keyless=False)[0].outcome is Reply.GARBAGE  # broken off: it may have been paid
+    error.__cause__ = httpx.ConnectError("refused")
+    answer, pause = llm._error(question, error, keyless=False)
+    assert (answer.outcome, pause) == (Reply.FAILED, 0.0)
 
 
 def test_a_process_that_dies_says_so(fake, monkeypatch):
     monkeypatch.setenv("OPENAI_API_BASE", fake.url)
     with LanguageModels([MODEL], Settings()) as models:
-        assert models.prices == {}
+        assert models.listed.prices == {}
         models._process.kill()
         models._process.join()
         models.submit(Question(7, MODEL, (Message("user", "anyone there?"),), 500))

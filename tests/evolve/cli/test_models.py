@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,15 @@ def test_wrong_options_are_told_before_anything_is_made(tmp_path, args, told):
     assert done.exit_code == 2
     assert told in " ".join(done.output.split())
     assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_key_is_told_and_the_run_goes_on_and_says_why_nothing_was_answered(tmp_path, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    options = ["--from", SEED, "--islands", 1, "--budget-births", 1, "--quiet", "--model", "openai/fake", "--calls", 1]
+    command = [sys.executable, "-m", "evolve", "start", *map(str, options), "--run", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "openai/fake is usually asked with OPENAI_API_KEY, not set here" in done.stderr
+    assert re.search(r"models: (\d+) of \1 calls had no answer; the last: .*Missing credentials", done.stdout)
 
 
 def test_an_unknown_price_with_a_limit_on_money_is_told(tmp_path):
