@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+SHARDS = "data/fineweb10B"
+"""Folder of the made-up tokens, seen from where a text runs: the benchmark's own."""
 _ROOT = Path(__file__).parent.parent.parent
 
 

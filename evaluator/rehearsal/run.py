@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from evaluator.contract import Info
+from evaluator.rehearsal import SHARDS
 
 _MAGIC, _HEADER = 20240520, 256
 _NAME = "script.py"
@@ -277,7 +278,7 @@ def _batches(sizes: dict[str, int]) -> Iterator[tuple[Tensor, Tensor]]:
 
 def _shards(sizes: dict[str, int]) -> None:
     """Shards where the benchmark has them."""
-    folder = Path("data/fineweb10B")
+    folder = Path(SHARDS)
     folder.mkdir(parents=True)
     for part, name in enumerate(("train", "val")):
         tokens = _tokens(sizes, part)

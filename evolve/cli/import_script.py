@@ -139,7 +139,7 @@ def _tell(path: Path, target: Path | None, made: Imported, asked: Asked) -> None
         )
     unknown = [name for name in asked.given if name not in made.steered]
     if unknown:
-        click.echo(f"  warning: nothing in it reads {', '.join(unknown)}", err=True)
+        click.echo(f"  warning: nothing that is imported depends on {', '.join(unknown)}", err=True)
     for warning in made.warnings:
         click.echo(f"  warning: {warning}", err=True)
 
@@ -169,5 +169,5 @@ def _is_alike(path: Path, script: Script, made: Imported, asked: Asked) -> bool:
     same_model = found.architecture <= TOLERANCE
     if not same_model:
         off = f"their losses with the same weights differ by {found.architecture:.2g}, relatively"
-        click.echo(f"  its forward pass is not the task's, so that its results do not carry over: {off}", err=True)
+        click.echo(f"  its forward pass is not that of nanogpt, so that its results do not carry over: {off}", err=True)
     return found.equal and same_model

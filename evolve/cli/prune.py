@@ -87,10 +87,11 @@ def command(
     First what provably changes nothing: constants are folded, branches that they decide, unused code, state, arguments
     and hyperparameters dropped, trivial wrappers inlined. Original and result are trained and compared to the last bit;
     a removal that shows is left out, and named. Then, unless --proven, every part is taken out alone on paired
-    rng_seeds; those shown to be worth less than the margin go together, and the result is compared with the original
-    on fresh rng_seeds, as many as the stated power asks for. Without a budget it runs until all is decided. What is
-    left becomes programs of the run. Pruning again, also after a kill, goes on where it stopped; budgets are totals.
-    What is worth nothing in short runs may be worth something in long ones: --rung says how far to train.
+    rng_seeds; those shown to be worth less than the margin go together, and the result is compared with the original on
+    fresh rng_seeds, as many as the stated power asks for. Without a budget it runs until all is decided; half of one
+    goes into single parts, the rest into all removals together. What is left becomes programs of the run. Pruning
+    again, also after a kill, goes on where it stopped; budgets are totals. What is worth nothing in short runs may be
+    worth something in long ones: --rung says how far to train.
 
     PROGRAM is an id, the beginning of a digest, or a seed program's name.
     """

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def command(folder: Path | None, as_json: bool) -> None:
     """Show where a run stands; works while it goes on.
 
-    The best program and the best seed program are compared at the highest rung that both have.
+    The best program has the lowest estimate, on the confirm rung once a seed program and another one have every
+    planned rng_seed there, on the proxy rung before. Its gain over the best seed program takes out what they
+    share, rng_seeds and ancestors, and may say otherwise while both are within the noise.
     """
     from evolve.overview import overview
     from evolve.run import is_live

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evaluator.rehearsal import Losses, Part, Sizes, rehearse
+from evaluator.rehearsal import SHARDS, Losses, Part, Sizes, rehearse
 from evolve.importing.anatomy import dissect
 from evolve.importing.architecture import mean_loss
 from evolve.importing.convert import Imported
@@ -123,7 +123,8 @@ def _parts(pair: Pair, sizes: Sizes) -> tuple[tuple[Part, Part], int]:
     arguments = _arguments(tree, pair.given)
     _Small(sizes, pair.made.shown).visit(tree)
     named = dict(arguments)
-    environment = {**PLUMBING, **{name: value for name, value in pair.given.items() if f"--{name}" not in named}}
+    given = {name: value for name, value in pair.given.items() if f"--{name}" not in named}
+    environment = {**PLUMBING, **given, "DATA": SHARDS}  # scripts of `evolve export` are told so
     flat = tuple(each for name, value in arguments for each in ((name, value) if value else (name,)))
     text = ast.unparse(ast.fix_missing_locations(tree))
     scale = 1
