@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from evolve.cli.common import FiniteRange, clear_errors, json_option, print_json, run_option, task_of
 from evolve.cli.search_options import Duration
@@ -107,6 +108,8 @@ def command(
     from evolve.views.pruning import confirmations_grid, outcome_line, parts_grid, proof_grid
     from population.store import Store
 
+    if proven:
+        _refuse_terms(click.get_current_context())
     run = find_run(folder)
     with run.lock(), Store.open(run.database, write=True) as store:
         id = store.resolve(program)
@@ -135,6 +138,13 @@ def command(
             grids.append(parts_grid(report))
             grids += [confirmations_grid(report)] if report["confirmations"] else []
         show(*grids, outcome_line(id, proof, report))
+
+
+def _refuse_terms(context: click.Context) -> None:
+    """Options about tests, where nothing is tested."""
+    for name in ("margin", "rung", "budget_time", "budget_trials", "budget_gpu_hours"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} is about tests of parts: leave it or --proven out")
 
 
 def _prove(store: Store, task: Task, program: int, places: Slots) -> Mapping[str, Any]:

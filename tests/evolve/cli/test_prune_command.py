@@ -127,6 +127,7 @@ def test_a_budget_is_kept_and_told(run):
     ("args", "words"),
     [
         (["99"], "No program goes by '99'"),
+        (["1", "--proven", "--budget-trials", "9"], "--budget-trials is about tests of parts"),
         (["1", "--margin", "0"], "--margin"),
         (["1", "--rung", "smoke"], "smoke"),
         (["1", "--budget-time", "soon"], "expected a positive duration"),
