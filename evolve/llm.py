@@ -13,7 +13,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
@@ -34,6 +34,9 @@ _LATER = frozenset({425, 429, 503, 529})
 """Statuses of a provider that has not begun to answer, and may later: nothing was paid."""
 _REFUSED = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 """Statuses of a provider that will not answer this question; nothing was paid."""
+
+_LOGGING_IN = frozenset({"github_copilot", "chatgpt"})
+"""Providers that litellm logs in to, over the network, before it says anything of them."""
 
 
 class ModelsError(Exception):
@@ -56,17 +59,17 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Listed:
+class Facts:
     """What litellm knows of models before any is asked.
 
     Attributes:
         prices: What each model costs, where it is on the list.
-        missing: Names of keys that a model is usually asked with and that the environment lacks; models that lack none
-            are left out.
+        missing_keys: Names of keys that a model is usually asked with and that the environment lacks; models that lack
+            none are left out.
     """
 
     prices: Mapping[str, Price] = field(default_factory=dict)
-    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    missing_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class LanguageModels:
@@ -77,7 +80,7 @@ class LanguageModels:
         settings: How they are asked.
 
     Attributes:
-        listed: What litellm knows of them.
+        facts: What litellm knows of them.
     """
 
     def __init__(self, models: Sequence[str], settings: Settings) -> None:
@@ -88,26 +91,29 @@ class LanguageModels:
         )
         self._process.start()
         theirs.close()
-        self._listed: Listed | None = None
+        self._facts: Facts | None = None
 
     @property
-    def listed(self) -> Listed:
+    def facts(self) -> Facts:
         """What litellm knows of the models; waits until it is imported.
 
         Raises:
             ModelsError: litellm cannot be imported.
         """
-        if self._listed is None:
-            try:
-                first = self._connection.recv()
-            except (EOFError, ConnectionError):
-                raise ModelsError(
-                    "the process that asks language models ended at once: is litellm installed?"
-                ) from None
-            if isinstance(first, str):
-                raise ModelsError(first)
-            self._listed = first
-        return self._listed
+        if self._facts is None:
+            self._facts = self._introduced()
+        return self._facts
+
+    def _introduced(self) -> Facts:
+        """What the process says first."""
+        try:
+            first = self._connection.recv()
+        except (EOFError, ConnectionError):
+            raise ModelsError("the process that asks language models ended at once: is litellm installed?") from None
+        if isinstance(first, str):
+            raise ModelsError(first)
+        assert isinstance(first, Facts)
+        return first
 
     def fileno(self) -> int:
         """Descriptor that becomes readable when an answer has come."""
@@ -127,8 +133,8 @@ class LanguageModels:
         answers = []
         try:
             while self._connection.poll(0):
-                if self._listed is None:  # what it says first, once litellm is imported
-                    self._listed = self.listed
+                if self._facts is None:
+                    self._facts = self._introduced()
                 else:
                     answers.append(self._connection.recv())
         except (EOFError, OSError) as error:
@@ -150,14 +156,14 @@ class LanguageModels:
         self.close()
 
 
-def listed(models: Sequence[str]) -> Listed:
-    """What litellm knows of models; asks none, and not the network.
+def facts_of(models: Sequence[str]) -> Facts:
+    """What litellm knows of models; asks none of them, and not the network.
 
     Raises:
         ModelsError: litellm cannot be imported.
     """
     with LanguageModels(models, Settings()) as asked:
-        return asked.listed
+        return asked.facts
 
 
 def _serve(connection: Connection, models: Sequence[str], settings: Settings, parent: int) -> None:
@@ -173,9 +179,9 @@ def _serve(connection: Connection, models: Sequence[str], settings: Settings, pa
         return
     litellm.suppress_debug_info = True
     litellm.telemetry = False
-    known = Listed(_prices(litellm, models), _missing(litellm, models))
-    connection.send(known)
-    asyncio.run(_answer_all(litellm, connection, settings, frozenset(known.missing)))
+    facts = Facts(_prices(litellm, models), _missing_keys(litellm, models))
+    connection.send(facts)
+    asyncio.run(_answer_all(litellm, connection, settings, frozenset(facts.missing_keys)))
 
 
 def _silence() -> None:
@@ -194,11 +200,17 @@ def _prices(litellm: Any, models: Sequence[str]) -> dict[str, Price]:
     return found
 
 
-def _missing(litellm: Any, models: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Of all that litellm finds missing the keys alone: addresses have defaults."""
-    found = {model: litellm.validate_environment(model)["missing_keys"] for model in models}
-    keys = {model: tuple(name for name in names if name.endswith("_KEY")) for model, names in found.items()}
-    return {model: names for model, names in keys.items() if names}
+def _missing_keys(litellm: Any, models: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for model in models:
+        if model.partition("/")[0] in _LOGGING_IN:
+            continue
+        # It names all that a provider may want if any of it is missing; addresses have defaults.
+        wanted = litellm.validate_environment(model)["missing_keys"]
+        keys = [name for name in wanted if name.endswith("_KEY")]
+        if keys and not any(os.environ.get(name) for name in keys):
+            found[model] = tuple(keys)
+    return found
 
 
 async def _answer_all(litellm: Any, connection: Connection, settings: Settings, keyless: Set[str]) -> None:
@@ -270,28 +282,48 @@ async def _try(litellm: Any, question: Question, settings: Settings, keyless: bo
 
 
 def _error(question: Question, error: Any, keyless: bool) -> tuple[Answer, float | None]:
-    import httpx
-    import openai
-
-    reason = " ".join(masked(str(error), os.environ).split())[:500]
+    reason = " ".join(masked(str(error), os.environ).partition("Traceback (")[0].split())[:500]
     status = getattr(error, "status_code", None)
-    causes = list(_causes(error))
+    causes = _causes(error)
     failed = Answer(question.id, Reply.FAILED, reason=reason)
-    if status in _LATER or any(isinstance(each, httpx.ConnectError | httpx.ConnectTimeout) for each in causes):
+    if status in _LATER or _reached_nobody(causes):
         return failed, _wanted_pause(error)
-    # Without a key a client gives up before it sends, by an error of no kind in particular.
-    unsent = keyless and type(causes[-1]) in (openai.OpenAIError, ValueError, ModuleNotFoundError)
-    if status in _REFUSED or unsent:
+    if status in _REFUSED or _gave_up(causes[-1], keyless):
         return failed, None
     return replace(failed, outcome=Reply.GARBAGE), None  # the model may have been at work, and paid for
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def _causes(error: BaseException) -> list[BaseException]:
     """An error and what led to it, its root last."""
-    found: BaseException | None = error
-    while found is not None:
-        yield found
-        found = found.__cause__ or found.__context__
+    found = [error]
+    while (cause := found[-1].__cause__ or found[-1].__context__) is not None and cause not in found:
+        found.append(cause)
+    return found
+
+
+def _reached_nobody(causes: Sequence[BaseException]) -> bool:
+    """Whether no connection came about, in any request that is told of: litellm may have made another one by itself.
+
+    By the layer that connects: those above it call a connection that breaks off later by the same name.
+    """
+    import aiohttp
+    import httpcore
+    import httpx
+
+    wire = (
+        *(aiohttp.ClientError, httpx.HTTPStatusError),
+        *(httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException),
+    )
+    told = [each for each in causes if isinstance(each, wire)]
+    return bool(told) and all(isinstance(each, aiohttp.ClientConnectorError | httpcore.ConnectError) for each in told)
+
+
+def _gave_up(root: BaseException, keyless: bool) -> bool:
+    """Whether a client gave up before it sent anything: it could not be made, or misses a key or a package."""
+    import openai
+
+    said_key = keyless and type(root) is ValueError and "key" in str(root).lower()
+    return said_key or type(root) is openai.OpenAIError or isinstance(root, ModuleNotFoundError)
 
 
 def _wanted_pause(error: Any) -> float:

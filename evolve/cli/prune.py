@@ -89,8 +89,8 @@ def command(
     and hyperparameters dropped, trivial wrappers inlined. Original and result are trained and compared to the last bit;
     a removal that shows is left out, and named. Then, unless --proven, every part is taken out alone on paired
     rng_seeds; those shown to be worth less than the margin go together, and the result is compared with the original on
-    fresh rng_seeds, as many as the stated power asks for. Without a budget it runs until all is decided; half of one
-    goes into single parts, the rest into all removals together. What is left becomes programs of the run. Pruning
+    fresh rng_seeds, as many as the stated power asks for. Without a budget it runs until all is decided; at most half
+    of one goes into single parts, the rest into removals together. What is left becomes programs of the run. Pruning
     again, also after a kill, goes on where it stopped; budgets are totals. What is worth nothing in short runs may be
     worth something in long ones: --rung says how far to train.
 
@@ -109,7 +109,7 @@ def command(
     from population.store import Store
 
     if proven:
-        _refuse_terms(click.get_current_context())
+        _refuse_options_of_tests(click.get_current_context())
     run = find_run(folder)
     with run.lock(), Store.open(run.database, write=True) as store:
         id = store.resolve(program)
@@ -140,7 +140,7 @@ def command(
         show(*grids, outcome_line(id, proof, report))
 
 
-def _refuse_terms(context: click.Context) -> None:
+def _refuse_options_of_tests(context: click.Context) -> None:
     """Options about tests, where nothing is tested."""
     for name in ("margin", "rung", "budget_time", "budget_trials", "budget_gpu_hours"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:

@@ -168,13 +168,13 @@ def known_prices(
     """
     if not models:
         return {}
-    from evolve.llm import ModelsError, listed
+    from evolve.llm import ModelsError, facts_of
 
     strange = [name for name in own if name not in models]
     if strange:
         raise click.UsageError(f"--price: {', '.join(strange)} is not among the models {', '.join(models)}")
     try:
-        found = listed(models)
+        found = facts_of(models)
     except ModelsError as error:
         raise click.UsageError(str(error)) from error
     prices = {name: (price.prompt, price.completion) for name, price in found.prices.items()} | dict(own)
@@ -184,10 +184,10 @@ def known_prices(
             f"--budget-usd: nobody knows what {', '.join(unknown)} costs; say so with --price {unknown[0]}=READ,WRITE "
             "(US dollars per million tokens), or limit --budget-tokens instead"
         )
-    for name, keys in found.missing.items():
+    for name, keys in found.missing_keys.items():
         click.echo(
-            f"note: {name} is usually asked with {' or '.join(keys)}, not set here: its calls will fail unless its "
-            "provider needs no key",
+            f"note: {name} is usually asked with {' or '.join(keys)}, not set here: its calls fail unless a key is "
+            "given in another way or none is needed",
             err=True,
         )
     return prices

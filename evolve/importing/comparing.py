@@ -124,7 +124,9 @@ def _parts(pair: Pair, sizes: Sizes) -> tuple[tuple[Part, Part], int]:
     _Small(sizes, pair.made.shown).visit(tree)
     named = dict(arguments)
     given = {name: value for name, value in pair.given.items() if f"--{name}" not in named}
-    environment = {**PLUMBING, **given, "DATA": SHARDS}  # scripts of `evolve export` are told so
+    if "DATA" in given:  # scripts of `evolve export` read it; where it points to, a confined process sees nothing
+        given["DATA"] = SHARDS
+    environment = {**PLUMBING, **given}
     flat = tuple(each for name, value in arguments for each in ((name, value) if value else (name,)))
     text = ast.unparse(ast.fix_missing_locations(tree))
     scale = 1

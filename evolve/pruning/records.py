@@ -20,7 +20,7 @@ FATES = {
     FAILS: "kept: without it training fails",
     UNSHOWN: "kept: not shown to be worth less than the margin",
     NOT_TOGETHER: "kept: worth little alone, more once the others are gone",
-    UNDECIDED: "kept: the half of the budget for single parts ended before it was decided",
+    UNDECIDED: "kept: the budget ended before it was decided",
     UNTRIED: "kept: the half of the budget for single parts ended before it was tried",
     UNCONFIRMED: "kept: the removal did not pass on fresh rng_seeds",
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +21,7 @@ class FakeModels:
         url: What to set OPENAI_API_BASE to.
         requests: Bodies that came, oldest first.
         keys: Authorization headers that came.
-        faults: Played one a request before answers: a status, "garbage", "empty", "truncate", "hang".
+        faults: Played one a request before answers: a status, "garbage", "empty", "truncate", "hang", "reset".
         most_at_once: Most requests that were under way at a time.
     """
 
@@ -64,6 +66,10 @@ class FakeModels:
                         fake.under_way -= 1
 
             def _answer(self, body: dict, fault: int | str | None) -> None:
+                if fault == "reset":  # the request has been read: a model may be at work
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.connection.close()
+                    return
                 if fault == "hang":
                     fake.released.wait()
                     return
