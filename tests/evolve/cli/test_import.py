@@ -58,6 +58,14 @@ def test_check_says_that_losses_are_equal(runner: CliRunner) -> None:
     assert "equal: the training losses of 12 steps are the same bit by bit" in result.stderr
 
 
+def test_check_reads_made_up_tokens_wherever_the_users_are(runner: CliRunner) -> None:
+    told = FORMS["plain"].replace('"data/fineweb10B/', 'os.environ["DATA"] + "/')
+    Path("told.py").write_text(told.replace("import os\n", "", 1).replace("import", "import os\nimport", 1))
+    result = runner.invoke(main, ["import", "told.py", "-o", "genome.py", "--check", "--env", "DATA=shards"])
+    assert result.exit_code == 0, result.stderr
+    assert "the same bit by bit" in result.stderr
+
+
 NORM = "F.rms_norm(x, (x.size(-1),), weight=self.gains.type_as(x))"
 
 
