@@ -311,8 +311,11 @@ def _reached_nobody(causes: Sequence[BaseException]) -> bool:
     import httpx
 
     wire = (
-        *(aiohttp.ClientError, httpx.HTTPStatusError),
-        *(httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException),
+        aiohttp.ClientError,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.TimeoutException,
+        httpx.HTTPStatusError,
     )
     told = [each for each in causes if isinstance(each, wire)]
     return bool(told) and all(isinstance(each, aiohttp.ClientConnectorError | httpcore.ConnectError) for each in told)

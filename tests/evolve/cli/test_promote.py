@@ -26,8 +26,18 @@ def evolve(*args: object):
     return CliRunner().invoke(main, [*map(str, args)], catch_exceptions=False)
 
 
+def written(shards: Path, tokens: int) -> None:
+    """A folder of shards, with so many tokens to train on."""
+    shards.mkdir()
+    text = np.arange(4000, dtype=np.uint16) % 256
+    write_shard(shards / "text_train_000000.bin", text[:tokens])
+    write_shard(shards / "text_val_000000.bin", text)
+    write_note(shards, 256)
+
+
 def begun(folder: Path, text: str = "") -> None:
     """A run of two programs."""
+    folder.mkdir(exist_ok=True)
     Store.create(folder / "population.db", Config(task="nanogpt-tiny", text=text).as_dict()).close()
     with Store.open(folder / "population.db", write=True) as store:
         for id, genome in enumerate((g for g in shipped() if g.name in ("adamw", "muon")), 1):
@@ -70,12 +80,7 @@ def test_the_runs_can_be_made_again_from_the_folder_alone(run):
 
 def test_a_text_that_is_begun_again_is_told_by_the_length_of_the_runs(tmp_path):
     shards, folder = tmp_path / "shards", tmp_path / "run"
-    for path in (shards, folder):
-        path.mkdir()
-    text = np.arange(4000, dtype=np.uint16) % 256
-    write_shard(shards / "text_train_000000.bin", text[:2562])  # ten steps
-    write_shard(shards / "text_val_000000.bin", text)
-    write_note(shards, 256)
+    written(shards, 2562)  # ten steps
     begun(folder)
     on = ("--run", folder, "--data", shards, "--target", 9, "--looks", 2)
     assert "note:" not in evolve("promote", 1, *on, "--train-steps", 10).output
@@ -94,12 +99,7 @@ def test_a_text_that_is_begun_again_is_told_by_the_length_of_the_runs(tmp_path):
 
 def test_a_promotion_is_made_again_on_the_data_of_the_run_around_it(tmp_path):
     shards, folder = tmp_path / "shards", tmp_path / "run"
-    for path in (shards, folder):
-        path.mkdir()
-    text = np.arange(4000, dtype=np.uint16) % 256
-    write_shard(shards / "text_train_000000.bin", text)
-    write_shard(shards / "text_val_000000.bin", text)
-    write_note(shards, 256)
+    written(shards, 4000)
     begun(folder, text=str(shards))
     assert evolve("promote", 2, "--run", folder, *PLAN).exit_code == 0
     assert evolve("eval", folder / "promotions" / "0002-nanogpt-tiny", "--check").exit_code == 0
